@@ -22,7 +22,7 @@ from import_graph import ROOMS, between_rooms, imports, room
 
 from goeswith.cli.main import app
 from goeswith.data.catalogue import GROUPS
-from goeswith.models import MODELS, Vocabulary, model_classes
+from goeswith.models import MODELS, Vocabulary, model_classes, training_settings
 from goeswith.train.designers import DesignersConfig
 from goeswith.train.rule_teacher import RulesConfig
 from goeswith.train.settings import TrainConfig
@@ -117,11 +117,22 @@ def settings(name: str) -> str:
     for field in dataclasses.fields(kind):
         others = [value for value in typing.get_args(hints[field.name]) if value != field.default]
         meaning = meanings.get(field.name) or PLAIN.get(field.name, "")
-        rows.append([f"`{field.name}`", f"`{_typed(field.default)}`", ", ".join(f"`{o}`" for o in others), meaning])
+        default = f"`{_typed(field.default)}`{_of_models(field.name) if name == 'training' else ''}"
+        rows.append([f"`{field.name}`", default, ", ".join(f"`{o}`" for o in others), meaning])
     table = _table(["setting", "default", "also", "what"], rows)
     if name in OTHER_SETTINGS:
         return table
-    return f"{table}\n{parameters(name):,} parameters with {DIM:,} features per item and {CATEGORIES} categories.\n"
+    own = ", ".join(f"`{setting}={_typed(value)}`" for setting, value in training_settings(name).items())
+    trained = f" Its own defaults of training: {own}." if own else ""
+    size = f"{parameters(name):,} parameters with {DIM:,} features per item and {CATEGORIES} categories."
+    return f"{table}\n{size}{trained}\n"
+
+
+def _of_models(setting: str) -> str:
+    """The defaults of the models that have another one of a setting of training."""
+    own = {name: training_settings(name).get(setting) for name in MODELS}
+    values = [f"{name}: `{_typed(value)}`" for name, value in own.items() if value is not None]
+    return f"; {', '.join(values)}" if values else ""
 
 
 def models() -> str:

@@ -33,7 +33,11 @@ EMPTY = "it is empty; write a header and at least one row below it"
 
 @dataclass(frozen=True)
 class Sheet:
-    """A table with the number of each row below the header (blank lines counted), and what was unusual about it."""
+    """A table with the number of each row, and what was unusual about it.
+
+    rows: of CSV as a spreadsheet shows them: the header is row 1, blank lines count, and a value of several lines is
+    one row. Of a file without a header row (Parquet, feeds in JSON or XML) the first is row 1.
+    """
 
     table: pl.DataFrame
     rows: pl.Series
@@ -154,14 +158,14 @@ def _narrow(data: bytes) -> tuple[str, str]:
     try:
         return data.decode("utf-8"), ""
     except UnicodeDecodeError as error:
-        row = data.count(b"\n", 0, error.start)
+        row = 1 + sum(part.count(b"\n") for part in data[: error.start].split(b'"')[::2])  # not those within quotes
         lenient = data.decode("utf-8", errors="replace")
     damaged = lenient.count("\ufffd")
     accented = sum(len(run) for run in re.findall(r"[^\x00-\x7f\ufffd]+", lenient))
     if accented < damaged:  # else it is UTF-8 with a few broken letters, which no other encoding would fix
         with contextlib.suppress(UnicodeDecodeError):
             return data.decode("cp1252"), "Windows-1252"
-    where = f"row {row}" if row else "the header"
+    where = f"row {row}" if row > 1 else "the header"
     raise _Broken(f"{where} is not UTF-8 text; save the table as UTF-8")
 
 
@@ -172,7 +176,7 @@ def _csv(name: str, text: str, encoding: str) -> Sheet:
     try:
         table = pl.read_csv(text.encode(), infer_schema=False, separator=separator)
     except (pl.exceptions.PolarsError, ValueError) as error:
-        fault = _ragged_row(text, separator) or _open_quote(text)
+        fault = _ragged_row(text, separator) or _open_quote(text, separator)
         reason = (str(error).splitlines() or [type(error).__name__])[0]
         raise _Broken(fault or f"{reason}; restore the file or write it again") from None
     names = [re.sub(r"\s*\n\s*", " ", column.strip()) or column for column in table.columns]
@@ -181,7 +185,7 @@ def _csv(name: str, text: str, encoding: str) -> Sheet:
     table.columns = names
     # Without the header's blank names: a row of separators alone is as blank as an empty line.
     blank = pl.all_horizontal((pl.all().str.strip_chars() == "").fill_null(True))
-    rows_kept = table.with_row_index("\x1frow", offset=1).filter(~pl.Series(table.select(blank).to_series()))
+    rows_kept = table.with_row_index("\x1frow", offset=2).filter(~pl.Series(table.select(blank).to_series()))
     unusual = [f"as {encoding} text"] if encoding else []
     unusual += [f"with {SEPARATORS.get(separator, repr(separator))} between fields"] if separator != "," else []
     notes = [f"{name} is read {' and '.join(unusual)}"] if unusual else []
@@ -198,7 +202,7 @@ def _ragged_row(text: str, separator: str) -> str:
     rows = csv.reader(io.StringIO(text, newline=""), delimiter=separator)
     with contextlib.suppress(csv.Error):  # a field too long for this reader, which is no fault of the row
         columns = len(next(rows))
-        for number, row in enumerate(rows, start=1):
+        for number, row in enumerate(rows, start=2):
             if len(row) > columns:
                 return (
                     f"row {number} has {len(row)} fields where the header has {columns}; "
@@ -207,13 +211,25 @@ def _ragged_row(text: str, separator: str) -> str:
     return ""
 
 
-def _open_quote(text: str) -> str:
-    for number, line in enumerate(text.splitlines(), start=1):
-        if line.count('"') % 2:
-            return (
-                f"line {number} opens a quote and does not close it; "
-                'double a quote inside a value, and put quotes around the value, like "5"" heel"'
-            )
+def _open_quote(text: str, separator: str) -> str:
+    row = _unclosed(text, separator)
+    return row and (
+        f"row {row} opens a quote and does not close it; "
+        'double a quote inside a value, and put quotes around the value, like "5"" heel"'
+    )
+
+
+def _unclosed(text: str, separator: str) -> str:
+    """The row with a quote too many; empty where there is none."""
+    lines, row, start = [*io.StringIO(text, newline="")], 1, 0
+    rows = csv.reader(lines, delimiter=separator, strict=True)
+    try:
+        for _ in rows:
+            if "".join(lines[start : rows.line_num]).count('"') % 2:
+                return str(row)
+            row, start = row + 1, rows.line_num
+    except csv.Error as error:  # it ends within quotes, or goes on behind them
+        return "" if "limit" in str(error) else str(row)  # a field too long for this reader, as above
     return ""
 
 

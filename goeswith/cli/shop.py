@@ -74,8 +74,8 @@ def build(
 ) -> None:
     """Build everything that goeswith serve needs from a shop's export, in one command.
 
-    Imports, encodes, trains, calibrates, indexes, and writes a page with twelve looks. Without outfits, looks follow
-    likeness of style and --rules. Resumes if interrupted.
+    Imports, encodes, makes test questions, trains, calibrates, indexes, and writes a page with twelve looks. Without
+    outfits, looks follow likeness of style and --rules. Resumes if interrupted.
 
     \b
     Examples:
@@ -99,6 +99,11 @@ def build(
             pictures=download, say=say, progress=progress,
         )  # fmt: skip
     typer.echo(f"Open {built.page} to see the looks, or serve them: goeswith serve {out}")
+    if built.unlearned:
+        typer.echo(
+            f"{built.unlearned} Add orders, wish lists or sets to {source} and build again, or use a model trained "
+            "elsewhere (--model RUN)."
+        )
 
 
 @app.command()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -23,10 +24,10 @@ OURS = {
 
 
 class Carried(NamedTuple):
-    """What must be made again, in sentences that name the command: features by `goeswith encode`, and all else."""
+    """What must be made again, in sentences that name the command; built: those that `goeswith build` runs itself."""
 
-    encode: list[str]
-    others: list[str]
+    again: list[str]
+    built: list[str]
 
 
 def carry(old: Dataset, new: Dataset, dest: Path, *, features_stay: bool) -> Carried:
@@ -40,9 +41,9 @@ def carry(old: Dataset, new: Dataset, dest: Path, *, features_stay: bool) -> Car
     for path in old.path.iterdir():
         if path.name not in OURS and not path.name.endswith(".partial") and not (new.path / path.name).exists():
             _link(path, new.path / path.name)
-    encode: list[str] = []
-    others = [*_features(old, new, dest, features_stay, encode), *_questions(old, new, dest)]
-    return Carried(encode, others)
+    built: list[str] = []
+    notes = [*_features(old, new, dest, features_stay, built)]
+    return Carried([*built, *notes, *_questions(old, new, dest, built)], built)
 
 
 def _link(path: Path, to: Path) -> None:
@@ -60,10 +61,10 @@ def _link_file(path: str, to: str) -> None:
         shutil.copy2(path, to, follow_symlinks=False)
 
 
-def _features(old: Dataset, new: Dataset, dest: Path, stay: bool, encode: list[str]) -> Iterator[str]:
+def _features(old: Dataset, new: Dataset, dest: Path, stay: bool, built: list[str]) -> Iterator[str]:
     """Link features, where they stay right under their name, else where only `encode` looks.
 
-    Yields what to check; adds to `encode` what to encode again.
+    Yields what to check; adds to `built` what to encode again.
     """
     folder = old.path / "features"
     for path in sorted(folder.iterdir()) if folder.is_dir() else []:
@@ -78,7 +79,7 @@ def _features(old: Dataset, new: Dataset, dest: Path, stay: bool, encode: list[s
             yield f"features/{path.name} was not made by goeswith encode; check that it fits the current items"
         elif metadata and not (written_here and stay):
             encoder = metadata.get("encoder", path.stem)
-            encode.append(f"the features of {encoder} are out of date; run: goeswith encode {dest} --encoder {encoder}")
+            built.append(f"the features of {encoder} are out of date; run: goeswith encode {dest} --encoder {encoder}")
 
 
 def _metadata(path: Path) -> dict[str, str]:
@@ -93,8 +94,11 @@ def _later(path: Path) -> Path:
     return path.with_name(f"{path.name.removeprefix('.').removesuffix('.earlier')}.safetensors")
 
 
-def _questions(old: Dataset, new: Dataset, dest: Path) -> Iterator[str]:
-    """Link frozen questions where items and outfits are as they were, else give the commands that make them."""
+def _questions(old: Dataset, new: Dataset, dest: Path, built: list[str]) -> Iterator[str]:
+    """Link frozen questions where items and outfits are as they were, else give the commands that make them.
+
+    Adds to `built` the one that makes the usual questions.
+    """
     folder = old.path / "questions"
     commands: dict[str, list[str]] = {}
     for path in sorted(folder.iterdir()) if folder.is_dir() else []:
@@ -106,7 +110,10 @@ def _questions(old: Dataset, new: Dataset, dest: Path) -> Iterator[str]:
         else:
             commands.setdefault(_remade(path, info, dest), []).append(path.name)
     for command, names in commands.items():
-        yield f"questions of the old data set were not carried over ({', '.join(names)}); create them again: {command}"
+        line = f"questions of the old data set were not carried over ({', '.join(names)}); create them again: {command}"
+        if re.fullmatch(r" --seed \d+|", command.removeprefix(f"goeswith questions {dest}")):
+            built.append(line)
+        yield line
 
 
 def _info(path: Path) -> dict[str, str]:

@@ -28,12 +28,12 @@ AUTO = "auto"
 class Import:
     """The data set, and what there is to say of it: lines about columns, splits, skips and notes.
 
-    encode: those of the lines that name an encoding to be done again.
+    built: those of the lines that name a command which `goeswith build` runs itself.
     """
 
     dataset: Dataset
     lines: tuple[str, ...]
-    encode: tuple[str, ...] = ()
+    built: tuple[str, ...] = ()
 
     @property
     def summary(self) -> str:
@@ -113,7 +113,7 @@ def import_data(
         lines += describe(done.dataset.info["split_report"])
     lines += [f"skipped {count:,}: {reason}" for reason, count in imported.skipped.items() if count]
     lines += [f"note: {note}" for note in (imported.notes if done.unchanged else done.dataset.info["notes"])]
-    return Import(done.dataset, tuple(lines), tuple(done.encode))
+    return Import(done.dataset, tuple(lines), tuple(done.built))
 
 
 def preview(layout: str, source: Path, options: dict[str, Any] | None = None) -> list[str]:

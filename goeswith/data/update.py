@@ -31,7 +31,7 @@ class Updated:
     """What became of a data set. `items` and `outfits` count added, changed (items), removed and kept (outfits).
 
     pictures: items whose picture is another now. new: it was not there and was imported. unchanged: nothing was
-    written. again: commands that bring features and questions up to date; encode: those of
+    written. again: commands that bring features and questions up to date; built: those of
     them that `goeswith build` runs itself.
     """
 
@@ -42,7 +42,7 @@ class Updated:
     outfits: dict[str, int] = field(default_factory=dict)
     pictures: int = 0
     again: list[str] = field(default_factory=list)
-    encode: list[str] = field(default_factory=list)
+    built: list[str] = field(default_factory=list)
 
     @property
     def lines(self) -> list[str]:
@@ -152,8 +152,9 @@ def _update(imported: Imported, path: Path, dest: Path, fresh: Path, layout: str
     carried = carry(old, new, path, features_stay=not redrawn and _alike(old, new))
     items, outfits = _items(old, new), _outfits(old, new)
     put_in_place(fresh, dest)
-    again = [*carried.encode, *carried.others]
-    return Updated(Dataset(path), items=items, outfits=outfits, pictures=pictures, again=again, encode=carried.encode)
+    return Updated(
+        Dataset(path), items=items, outfits=outfits, pictures=pictures, again=carried.again, built=carried.built
+    )
 
 
 def _expect_all(imported: Imported, old: Dataset, path: Path) -> None:

@@ -17,6 +17,7 @@ from goeswith.shop.answers import Look
 from goeswith.shop.index import Index
 from goeswith.shop.looks import Maker
 from goeswith.shop.stylist import Stylist
+from goeswith.shop.wording import unlearned
 from goeswith.templates import environment
 
 LOOKS = 12
@@ -108,6 +109,7 @@ def write_looks_page(index: Index, out: Path, *, count: int = LOOKS, seed: int =
             size=f"{index.size:,}",
             offered=f"{int(index.known.sum()):,}",
             looks=looks,
+            unlearned=unlearned(index.run),
             failed=sampled.failed,
         )
     )

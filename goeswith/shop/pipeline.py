@@ -16,6 +16,7 @@ from typing import Any
 from goeswith import schemas
 from goeswith.data.dataset import Dataset
 from goeswith.data.encoders.encode import encode, usual_encoders
+from goeswith.data.freeze import PLAN, file_stem, freeze
 from goeswith.data.importing import import_data
 from goeswith.errors import DataError, GoeswithError
 from goeswith.files import fresh_file, read_json, sha256, sole
@@ -24,13 +25,14 @@ from goeswith.rules.rules import read_rules
 from goeswith.shop.build import build_index
 from goeswith.shop.index import Index
 from goeswith.shop.looks_page import write_looks_page
+from goeswith.shop.wording import unlearned
 from goeswith.train.run import Run
 from goeswith.train.starter import WORDS, make_starter
 from goeswith.train.training import train
 
 MARK = "build.json"
 """Says what a folder was built from; by it a folder is recognised as one of a build."""
-STAGES = ("import", "encode", "train", "index", "looks")
+STAGES = ("import", "encode", "questions", "train", "index", "looks")
 
 Progress = Callable[[int, int], None]
 Say = Callable[[str, str], None]
@@ -43,6 +45,11 @@ class Built:
 
     index: Index
     page: Path
+
+    @property
+    def unlearned(self) -> str:
+        """A sentence on what looks follow where there were no outfits to learn from, else empty."""
+        return unlearned(self.index.run)
 
 
 def build(
@@ -59,7 +66,7 @@ def build(
     say: Say = lambda stage, line: None,
     progress: Callable[[str], Progress] = lambda stage: lambda done, total: None,
 ) -> Built:
-    """Import an export, encode its pictures and words, train, calibrate and index; then show twelve looks.
+    """Import an export, encode its pictures and words, ask test questions, train and index; then show twelve looks.
 
     Without outfits to learn from a starter takes the model's place, see `goeswith.models.starter`.
 
@@ -100,6 +107,7 @@ def build(
             raise
         _write_mark(out, request)  # not before: options that were refused are not kept
         features = _encode(dataset, model, say, progress)
+        _ask(dataset, seed, say, progress("questions"))
         if model:
             run = Run(model)
         elif len(dataset.outfits):
@@ -146,7 +154,7 @@ def _import(
         pictures=pictures,
     )  # fmt: skip
     for line in (done.summary, *done.lines):
-        if line not in done.encode:  # which comes next
+        if line not in done.built:  # which comes next
             say("import", line)
     return done.dataset
 
@@ -162,16 +170,34 @@ def _encode(dataset: Dataset, model: Path | None, say: Say, progress: Callable[[
     return "+".join(encoders)
 
 
+def _ask(dataset: Dataset, seed: int, say: Say, progress: Progress) -> None:
+    """Freeze the usual questions about outfits that no model learns from; those that are there stay as they are."""
+    folder, total = dataset.path / "questions", 0
+    splits = [split for split in ("valid", "test") if (dataset.outfits.splits == split).any()]
+    for at, split in enumerate(splits, start=1):
+        missing = [kind for kind in PLAN if not (folder / f"{file_stem(split, *kind)}.parquet").exists()]
+        done = freeze(
+            dataset.catalogue, dataset.outfits, folder,
+            dataset=dataset.name, splits=(split,), plan=missing, seed=seed,
+        )  # fmt: skip
+        total += sum(file.questions for file in done)
+        progress(at, len(splits))
+    if total:
+        line = f"{total:,} about outfits that the model does not learn from"
+    elif not len(dataset.outfits):
+        line = "none, for there are no outfits"
+    else:
+        line = "all are there" if any(folder.glob("*.parquet")) else "none, for there are too few outfits or items"
+    say("questions", line)
+
+
 def _start(dataset: Dataset, out: Path, rules: Path | None, encoder: str, say: Say) -> Run:
     """The starter of a catalogue, made again each time: it takes seconds, and its means change with the catalogue."""
     parsed = read_rules(rules) if rules else []
     folder = out / "runs" / "starter"
     shutil.rmtree(folder, ignore_errors=True)
     run = make_starter(dataset, folder, encoder, parsed)
-    say(
-        "train",
-        f"no outfits to learn from: starter of style and {len(parsed)} rules; add outfits, or use --model RUN",
-    )
+    say("train", unlearned(run))
     return run
 
 

@@ -12,6 +12,7 @@ from goeswith.shop.active_rules import Fired
 from goeswith.shop.answers import Look, Swap, list_of, verdict
 from goeswith.shop.index import Index
 from goeswith.shop.reasons import Why
+from goeswith.train.run import Run
 
 _LONG = 60  # letters of a title in the sentence
 _STEP = 5.0  # of 100 outfits: a smaller change of the standing is not worth a word
@@ -65,6 +66,15 @@ def sentence(why: Why, index: Index, without: float | None, kept: str = "", advi
 def score(number: float) -> str:
     """A score with as many digits as tell outfits apart."""
     return f"{number:.{1 if abs(number) >= 100 else 2}f}".replace("-", "−")
+
+
+def unlearned(run: Run) -> str:
+    """A sentence on what looks follow where there were no outfits to learn from; empty where there were."""
+    if run.config["model"] != "starter":
+        return ""
+    rules = run.config["settings"]["rules"]
+    guide = f"likeness of style and {rules:,} rule{'s' * (rules > 1)}" if rules else "likeness of style alone"
+    return f"Nothing was learned, for there are no outfits: looks follow {guide}."
 
 
 def _verdict_clause(look: Look) -> str:

@@ -78,17 +78,17 @@ def test_parquet_of_lists_and_of_text(tmp_path):
 
 
 BAD = {
-    "outfit_id,item_id\n1,a\n1,zebra\n": "row 2: outfit '1' names item 'zebra', which the catalogue does not have",
-    "outfit_id,item_id\n1,a\n1,ü\n1,a\n": "row 3: outfit '1' names item 'a' a second time; remove it",
-    "outfit_id,item_id\n1,a\n1,ü\n2,a\n": "row 3: outfit '2' has 1 item; an outfit needs two or more",
-    "outfit_id,item_id\n1,a\n1,\n": "row 2: outfit '1' has an empty item id",
-    "outfit_id,item_id\n1,a\n ,ü\n": "row 2: has no outfit_id; give it one",
-    "outfit_id,item_ids\n1,a ü\n2,a zebra\n": "row 2: outfit '2' names item 'zebra', which the catalogue does not have",
-    "outfit_id,item_ids\n1,a ü\n2,a;a\n": "row 2: outfit '2' names item 'a' a second time",
-    "outfit_id,item_ids\n1,a ü\n1,a 7\n": "row 2: lists outfit '1' again; give it a unique id",
-    "outfit_id,item_ids\n1,a ü\n2,a\n": "row 2: outfit '2' has 1 item; an outfit needs two or more",
-    "outfit_id,item_ids\n1,a ü\n2,\n": "row 2: outfit '2' has no items; name them",
-    "outfit_id,item_ids\n1,a ü\n2,;\n": "row 2: outfit '2' has no items; name them",
+    "outfit_id,item_id\n1,a\n1,zebra\n": "row 3: outfit '1' names item 'zebra', which the catalogue does not have",
+    "outfit_id,item_id\n1,a\n1,ü\n1,a\n": "row 4: outfit '1' names item 'a' a second time; remove it",
+    "outfit_id,item_id\n1,a\n1,ü\n2,a\n": "row 4: outfit '2' has 1 item; an outfit needs two or more",
+    "outfit_id,item_id\n1,a\n1,\n": "row 3: outfit '1' has an empty item id",
+    "outfit_id,item_id\n1,a\n ,ü\n": "row 3: has no outfit_id; give it one",
+    "outfit_id,item_ids\n1,a ü\n2,a zebra\n": "row 3: outfit '2' names item 'zebra', which the catalogue does not have",
+    "outfit_id,item_ids\n1,a ü\n2,a;a\n": "row 3: outfit '2' names item 'a' a second time",
+    "outfit_id,item_ids\n1,a ü\n1,a 7\n": "row 3: lists outfit '1' again; give it a unique id",
+    "outfit_id,item_ids\n1,a ü\n2,a\n": "row 3: outfit '2' has 1 item; an outfit needs two or more",
+    "outfit_id,item_ids\n1,a ü\n2,\n": "row 3: outfit '2' has no items; name them",
+    "outfit_id,item_ids\n1,a ü\n2,;\n": "row 3: outfit '2' has no items; name them",
     "outfit_id,items\n1,a ü\n": "has the columns outfit_id, items; it needs outfit_id and item_id",
     "outfit_id,item_id,item_ids\n1,a,a ü\n": "has the columns outfit_id, item_id, item_ids; it needs",
     "outfit_id,item_id\n": "lists no outfits; add at least one row below the header",
@@ -133,9 +133,9 @@ def test_items_of_a_list_have_several_names(tmp_path):
     path.write_text("outfit_id,item_id\n1,2002.0\n1,1001.0\n1,\n".removesuffix("1,\n"))  # through floats
     assert [SHOP.ids[row] for row in read_outfits(path, SHOP).items] == ["c", "1001"]
     for text, words in (
-        ("1,a\n1,pair\n", "row 2: outfit '1' names 'pair', which is 2 items; name one of them: b, c"),
-        ("1,a\n1,B_S\n", "row 2: outfit '1' names item 'B_S', which the catalogue does not have; did you mean 'B-S'"),
-        ("1,a\n1,c\n1,A-M\n", "row 3: outfit '1' names 'A-M', but has its item 'a' already; remove it"),
+        ("1,a\n1,pair\n", "row 3: outfit '1' names 'pair', which is 2 items; name one of them: b, c"),
+        ("1,a\n1,B_S\n", "row 3: outfit '1' names item 'B_S', which the catalogue does not have; did you mean 'B-S'"),
+        ("1,a\n1,c\n1,A-M\n", "row 4: outfit '1' names 'A-M', but has its item 'a' already; remove it"),
     ):
         path.write_text(f"outfit_id,item_id\n{text}")
         with pytest.raises(DataError, match=re.escape(f"{path}, {words}")):
@@ -153,7 +153,7 @@ def test_a_list_of_outfits_as_people_export_it(tmp_path):
     read = read_outfits(tmp_path / "own.csv", catalogue)
     assert (read.outfit_ids.tolist(), read.items.tolist()) == (["7"], [0, 1])
     (tmp_path / "own.csv").write_text("outfit_id,item_id\n7,1\n\n7,x\n")
-    with pytest.raises(DataError, match=r"own\.csv, row 3: outfit '7' names item 'x'"):
+    with pytest.raises(DataError, match=r"own\.csv, row 4: outfit '7' names item 'x'"):
         read_outfits(tmp_path / "own.csv", catalogue)
     (tmp_path / "own.csv").write_text("outfit_id,item_id\n7,3.0\n7,1.0\n")  # an id that is so is left so
     assert read_outfits(tmp_path / "own.csv", catalogue).items.tolist() == [2, 0]

@@ -68,7 +68,7 @@ def test_broken_files_are_reported(fashionstylist: Path, tmp_path: Path) -> None
     write(fashionstylist, {"Child/look_en.csv": "outfitID,look\nb1,x\n"})
     fail("fashionstylist", fashionstylist, ["look_en.csv", "no column items, season, occasion"])
     write(fashionstylist, {"Child/look_en.csv": LOOKS + ',"p1,p2",x,Spring,Daily\n'})
-    fail("fashionstylist", fashionstylist, ["look_en.csv, row 1", "outfitID is empty"])
+    fail("fashionstylist", fashionstylist, ["look_en.csv, row 2", "outfitID is empty"])
     fail("fashionstylist", tmp_path / "Female", ["none of Female, Male, Child"])
 
 

@@ -69,7 +69,7 @@ def test_a_further_outfit_table_joins_the_first_in_either_form(tmp_path):
     write(tmp_path, {"saved.csv": "outfit_id,item_ids\n1,a;c\n"})
     fail("table", tmp_path, ["saved.csv", "'1'", "is also in", "outfits.csv; rename"], saved=str(saved))
     write(tmp_path, {"saved.csv": "outfit_id,item_ids\n1,a;z\n"})
-    fail("table", tmp_path, ["saved.csv, row 1", "'z'"], saved=str(saved))
+    fail("table", tmp_path, ["saved.csv, row 2", "'z'"], saved=str(saved))
 
 
 def test_table_without_an_image_column_finds_pictures_by_id(tmp_path):
@@ -116,19 +116,19 @@ def test_a_column_that_goeswith_does_not_have_cannot_be_mapped(tmp_path):
 
 
 BAD_ITEMS = [
-    ("item_id,category\na,coat\n,bag\n", ["items.csv, row 2", "item_id", "empty"]),
-    ("item_id,category\na,coat\nb,bag\na,hat\n", ["items.csv, row 3", "'a'", "must be unique"]),
-    ("item_id,category\na,coat\nb, \n", ["items.csv, row 2", "category", "empty"]),
-    ("item_id,category,group\na,coat,outer\nb,bag,sack\n", ["items.csv, row 2", "'sack'", *GROUPS]),
+    ("item_id,category\na,coat\n,bag\n", ["items.csv, row 3", "item_id", "empty"]),
+    ("item_id,category\na,coat\nb,bag\na,hat\n", ["items.csv, row 4", "'a'", "must be unique"]),
+    ("item_id,category\na,coat\nb, \n", ["items.csv, row 3", "category", "empty"]),
+    ("item_id,category,group\na,coat,outer\nb,bag,sack\n", ["items.csv, row 3", "'sack'", *GROUPS]),
     (
         "item_id,category,image\nx,hat,x.jpg\na,coat,../../etc/passwd\n",
-        ["items.csv, row 2", "outside the picture folder"],
+        ["items.csv, row 3", "outside the picture folder"],
     ),
     (
         "item_id,category,image\nx,hat,x.jpg\na,coat,x/..\\..\\b.jpg\n",
-        ["items.csv, row 2", "outside the picture folder"],
+        ["items.csv, row 3", "outside the picture folder"],
     ),
-    ("item_id,category,image\nx,hat,x.jpg\na,coat,/etc/passwd\n", ["items.csv, row 2", "outside the"]),
+    ("item_id,category,image\nx,hat,x.jpg\na,coat,/etc/passwd\n", ["items.csv, row 3", "outside the"]),
 ]
 
 
@@ -142,16 +142,16 @@ def test_a_bad_item_stops_the_import_or_is_counted(text, words, tmp_path):
 
 
 BAD_OUTFITS = [
-    ("outfit_id,item_id\n1,a\n1,b\n2,a\n2,z\n", ["outfits.csv, row 4", "'z'", "items.csv", "add the item"]),
-    ("outfit_id,item_id\n1,a\n1,b\n2,a\n", ["outfits.csv, row 3", "'2'", "fewer than two"]),
-    ("outfit_id,item_id\n1,a\n1,b\n2,b\n2,b\n", ["outfits.csv, row 3", "'2'", "fewer than two"]),
-    ("outfit_id,item_id\n1,a\n1,b\n,b\n", ["outfits.csv, row 3", "outfit_id", "empty"]),
-    ("outfit_id,item_id\n1,a\n1,b\n1,\n", ["outfits.csv, row 3", "item_id", "empty"]),
-    ("outfit_id,item_id,split\n1,a,\n1,b,\n2,a,often\n2,b,often\n", ["outfits.csv, row 3", "'often'", "train, valid"]),
-    ("outfit_id,item_id,split\n1,a,\n1,b,\n2,a,test\n2,b,train\n", ["outfits.csv, row 3", "'2'", "two splits"]),
-    ("outfit_id,item_ids\n1,a;b\n2,a;z\n", ["outfits.csv, row 2", "'z'"]),
-    ("outfit_id,item_ids\n1,a;b\n2,\n", ["outfits.csv, row 2", "'2'", "fewer than two"]),
-    ("outfit_id,item_ids\n1,a;b\n1,b;a\n", ["outfits.csv, row 2", "'1'", "earlier row"]),
+    ("outfit_id,item_id\n1,a\n1,b\n2,a\n2,z\n", ["outfits.csv, row 5", "'z'", "items.csv", "add the item"]),
+    ("outfit_id,item_id\n1,a\n1,b\n2,a\n", ["outfits.csv, row 4", "'2'", "fewer than two"]),
+    ("outfit_id,item_id\n1,a\n1,b\n2,b\n2,b\n", ["outfits.csv, row 4", "'2'", "fewer than two"]),
+    ("outfit_id,item_id\n1,a\n1,b\n,b\n", ["outfits.csv, row 4", "outfit_id", "empty"]),
+    ("outfit_id,item_id\n1,a\n1,b\n1,\n", ["outfits.csv, row 4", "item_id", "empty"]),
+    ("outfit_id,item_id,split\n1,a,\n1,b,\n2,a,often\n2,b,often\n", ["outfits.csv, row 4", "'often'", "train, valid"]),
+    ("outfit_id,item_id,split\n1,a,\n1,b,\n2,a,test\n2,b,train\n", ["outfits.csv, row 4", "'2'", "two splits"]),
+    ("outfit_id,item_ids\n1,a;b\n2,a;z\n", ["outfits.csv, row 3", "'z'"]),
+    ("outfit_id,item_ids\n1,a;b\n2,\n", ["outfits.csv, row 3", "'2'", "fewer than two"]),
+    ("outfit_id,item_ids\n1,a;b\n1,b;a\n", ["outfits.csv, row 3", "'1'", "earlier row"]),
 ]
 
 
@@ -183,7 +183,7 @@ def test_errors_in_the_files_and_columns_of_a_table(tmp_path):
     fail("table", tmp_path, ["photos"], images="photos")
     fail("table", tmp_path, ["missing.csv"], outfits=tmp_path / "missing.csv", columns=SKU | {"category": "kind"})
     write(tmp_path, {"items.csv": "item_id,category\na,coat\nb,bag,red,blue\n"})
-    fail("table", tmp_path, ["items.csv", "row 2 has 4 fields where the header has 2"])
+    fail("table", tmp_path, ["items.csv", "row 3 has 4 fields where the header has 2"])
     write(tmp_path, {"items.csv": "item_id,category\n", "outfits.csv": "outfit_id,item_id\n"})
     fail("table", tmp_path, ["items.csv lists no item", "below the header"], skip_bad=True)
     write(tmp_path, {"items.parquet": "not parquet"})
@@ -228,9 +228,11 @@ def test_tables_as_people_export_them(tmp_path):
     ]
 
 
-def test_the_row_of_a_fault_counts_blank_lines(tmp_path):
-    write(tmp_path, {"items.csv": "item_id,category\n\na,coat\n\n,bag\n"})
-    fail("table", tmp_path, ["items.csv, row 4", "item_id"])
+@pytest.mark.parametrize("text", ["a,coat\n\n,bag\n", '"a","a\ncoat"\nb,hat\n,bag\n'])
+def test_the_row_of_a_fault_is_that_of_a_spreadsheet(tmp_path, text):
+    """The header is row 1, a blank line a row, and so is a value of several lines."""
+    write(tmp_path, {"items.csv": f"item_id,category\n\n{text}"})
+    fail("table", tmp_path, ["items.csv, row 5", "item_id"])
 
 
 NOTHING = [

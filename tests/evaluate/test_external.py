@@ -82,9 +82,9 @@ def test_an_incomplete_file_is_refused_in_one_sentence_and_counted_where_allowed
         by_item(path)
     assert str(refused.value) == (
         f"{path} does not fit the questions: it has 3 of 14 scores missing (first: question 'fitb-category-1', "
-        "candidate 'i13'), 2 scores without a finite number (first: row 3, question 'fitb-category-0', "
-        "candidate 'i12'), 1 row with a question that is not asked (first: row 13, question 'l9'), "
-        "1 row with a candidate that the question does not offer (first: row 8, question 'fitb-category-1', "
+        "candidate 'i13'), 2 scores without a finite number (first: row 4, question 'fitb-category-0', "
+        "candidate 'i12'), 1 row with a question that is not asked (first: row 14, question 'l9'), "
+        "1 row with a candidate that the question does not offer (first: row 9, question 'fitb-category-1', "
         "candidate 'i29'); fix it, name the question files it is about with --questions, or use --allow-incomplete: "
         "missing scores then count as wrong and other rows are ignored"
     )
@@ -99,9 +99,9 @@ def test_an_incomplete_file_is_refused_in_one_sentence_and_counted_where_allowed
 
 def test_infinite_scores_are_not_taken_for_numbers(tmp_path: Path) -> None:
     rows = answer_rows(questions_of(FITB), np.where(np.arange(12) == 4, -np.inf, 1.0), "place")
-    for kind in ("csv", "parquet"):
+    for kind, row in {"csv": 6, "parquet": 5}.items():  # the header of a CSV file is a row of it
         path = written(tmp_path, rows, kind)
-        with pytest.raises(DataError, match=r"1 score without a finite number \(first: row 5, .*1', place 0\)"):
+        with pytest.raises(DataError, match=rf"1 score without a finite number \(first: row {row}, .*1', place 0\)"):
             by_item(path, FITB)
         assert by_item(path, FITB, allow=True).counts["not finite"] == 1
 
@@ -116,7 +116,7 @@ def test_a_file_that_passed_through_floats_says_the_same(tmp_path: Path) -> None
     path.write_text("\n".join(["question_id;place;score", *lines[:6], "", *lines[6:], ""]))
     assert by_item(path, FITB).answers[0].scores.tolist() == plain.tolist()
     path.write_text("question_id,place,score\n\nfitb-category-0,0.5,1\n")
-    with pytest.raises(DataError, match=r"row 2: place = '0\.5' is not a whole number"):
+    with pytest.raises(DataError, match=r"row 3: place = '0\.5' is not a whole number"):
         by_item(path, FITB)
 
 
@@ -132,12 +132,12 @@ HEAD = "question_id,candidate,score"
         (["id,candidate,score", "a,i1,2"], "has no column 'question_id'"),
         (["id,candidate,score", "a,i1,2"], "candidate and score: rename 'id' to 'question_id'"),
         (["question_id,candidate,place,score", "a,i1,0,2"], "has the columns 'candidate' and 'place'; keep one"),
-        ([HEAD, "fitb-category-0,i10,1", "x,i10,high"], ", row 2: score = 'high' is not a number; fix the row"),
-        (["question_id,place,score", "fitb-category-0,i10,1"], ", row 1: place = 'i10' is not a whole number"),
+        ([HEAD, "fitb-category-0,i10,1", "x,i10,high"], ", row 3: score = 'high' is not a number; fix the row"),
+        (["question_id,place,score", "fitb-category-0,i10,1"], ", row 2: place = 'i10' is not a whole number"),
         ([HEAD, "fitb-category-0,i10,1", "l0,,1", "fitb-category-0,i10,1", "l0,,2"],
-         ", row 3: question 'fitb-category-0', candidate 'i10' has a score in row 1 already; keep one of them "
+         ", row 4: question 'fitb-category-0', candidate 'i10' has a score in row 2 already; keep one of them "
          "(there are 2 such rows)"),
-        ([HEAD, "l0,,1", "l0,,2"], ", row 2: question 'l0' has a score in row 1 already"),
+        ([HEAD, "l0,,1", "l0,,2"], ", row 3: question 'l0' has a score in row 2 already"),
         ([HEAD, "fitb-category-0,i29,1"], "answers none of the 5 questions; name the files it is about"),
         ([HEAD], "answers none of the 5 questions"),
     ],

@@ -172,7 +172,7 @@ def test_of_two_lists_of_orders_one_is_chosen(tmp_path):
         (["clicks", "nowhere"], {}, "there is no folder or file nowhere; give the folder that was served"),
         (["import", "e.csv", "x"], {"e.csv": ""}, "cannot read e.csv: it is empty; write a header"),
         (["import", "h.csv", "x"], {"h.csv": "Handle,Title,Price,Option1 Name\n"}, "h.csv has no product to import"),
-        (["import", "s", "x"], {"s/p.csv": "id;title\na;b;c\n"}, "cannot read s/p.csv: row 1 has 3 fields where"),
+        (["import", "s", "x"], {"s/p.csv": "id;title\na;b;c\n"}, "cannot read s/p.csv: row 2 has 3 fields where"),
         (["import", "d.csv", "x"], {"d.csv": "Handle,Title,Variant Price,Option1 Value,Status\nx,X,1,Y,draft\n"},
          "d.csv has no product to import (1 products that are drafts"),
         (["import", "google", "w.csv", "x"], {"w.csv": "foo\n1\n"},

@@ -163,7 +163,7 @@ def test_weights_of_outfits_are_kept_by_a_data_set_and_all_that_is_made_of_it(tm
     assert alike.fingerprint != outfits.fingerprint == outfits.take(np.arange(9)).fingerprint
     assert "weight" not in alike.to_frame(dataset.catalogue).columns
     write(tmp_path / "shop", {"outfits.csv": "outfit_id,item_ids,count\n1,shirt0;skirt0,2\n2,shirt1;skirt1,-1\n"})
-    with pytest.raises(DataError, match=r"outfits\.csv, row 2: weight '-1' is not a number above 0; correct it"):
+    with pytest.raises(DataError, match=r"outfits\.csv, row 3: weight '-1' is not a number above 0; correct it"):
         import_data("table", tmp_path / "shop", tmp_path / "bad", options=options)
     frame = outfits.to_frame(dataset.catalogue).with_columns(weight=pl.lit(float("nan")))
     with pytest.raises(DataError, match="row 1: outfit '0' has weight nan; give it one above 0"):

@@ -12,6 +12,8 @@ from goeswith.files import put_in_place, read_table, write_table
 from goeswith.sheets import sheets_named
 
 HEAD = b"item_id,category\n"
+SPLIT = HEAD + b'a,"of\n""two\nlines"\nb,coat\n'
+"""Rows 2 and 3, the first of three lines."""
 LONG = b"a," + b"x" * 200_000 + b"\n"
 
 
@@ -20,15 +22,18 @@ LONG = b"a," + b"x" * 200_000 + b"\n"
     [
         (b"", "it is empty; write a header and at least one row below it"),
         (b"\n\n", "it is empty; write a header"),
-        (HEAD + "a,Röcke\nb,caf\n".encode() + b"\xe9,c\n", "row 3 is not UTF-8 text; save the table as UTF-8"),
-        (HEAD + b"a,\x81\n", "row 1 is not UTF-8 text"),
+        (HEAD + "a,Röcke\nb,caf\n".encode() + b"\xe9,c\n", "row 4 is not UTF-8 text; save the table as UTF-8"),
+        (HEAD + b"a,\x81\n", "row 2 is not UTF-8 text"),
         ("item_id,category\na,coat\n".encode("utf-16")[:-1], "it is damaged UTF-16 text; save the table as UTF-8"),
         (b"item\x00,category\na,coat\n", "the header is not UTF-8 text in lines that end in LF or CRLF"),
         (b"\x1f\x8bno gzip", "it is not a complete gzip file"),
         (b"PK\x03\x04...", "it is an Excel workbook; save it as CSV (UTF-8)"),
-        (HEAD + b"a,coat\nb,bag,red\n", "row 2 has 3 fields where the header has 2; put quotes around values"),
-        (HEAD + b'a,coat\nb,5" heel\nc,bag\n', "line 3 opens a quote and does not close it; double a quote inside"),
-        (HEAD + b'"a,coat\nb,bag\n', "line 2 opens a quote and does not close it"),
+        (HEAD + b"a,coat\nb,bag,red\n", "row 3 has 3 fields where the header has 2; put quotes around values"),
+        (HEAD + b'a,coat\nb,5" heel\nc,bag\n', "row 3 opens a quote and does not close it; double a quote inside"),
+        (HEAD + b'"a,coat\nb,bag\n', "row 2 opens a quote and does not close it"),
+        (SPLIT + b'"o', "row 4 opens a quote and does not close it"),
+        (SPLIT + b"c,bag,red", "row 4 has 3 fields where"),
+        (SPLIT + b"c,caf\xe9\xff\x81", "row 4 is not UTF-8 text"),
         (b"item_id,category,item_id\na,coat,b\n", "its header names the column 'item_id' twice; rename one of them"),
         (b"item_id, category ,category\na,coat,b\n", "its header names the column 'category' twice"),
         (HEAD + LONG + b"b,bag,red\n", "; restore the file or write it again"),

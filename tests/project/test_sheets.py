@@ -52,7 +52,7 @@ def test_blank_lines_are_no_rows_and_are_counted_in_messages(tmp_path: Path) -> 
     (tmp_path / "t.csv").write_text("\nitem_id,category\n\na,shirt\n , \n,\nb,skirt\n\n\n")
     sheet = read_sheet(tmp_path / "t.csv")
     assert sheet.table.rows() == [("a", "shirt"), ("b", "skirt")]
-    assert sheet.rows.to_list() == [2, 5]
+    assert sheet.rows.to_list() == [3, 6]
     assert sheet.numbered.columns == ["row", "item_id", "category"]
 
 

@@ -4,10 +4,12 @@ from pathlib import Path
 
 import polars as pl
 import pytest
+from shell import Shell
 from shops import shop_items
 from worlds import styles_world
 
 from goeswith.data.dataset import Dataset
+from goeswith.data.questions import read_questions
 from goeswith.errors import ConfigError, DataError, ModelError
 from goeswith.shop import pipeline
 from goeswith.shop.index import Index
@@ -51,6 +53,7 @@ def test_an_export_becomes_an_index_and_a_page_of_looks(built: tuple[Path, Path]
     page = (out / "looks.html").read_text()
     assert 1 <= page.count('class="look"') <= 12
     assert "<script" not in page
+    assert "Nothing was learned" not in page
 
 
 def test_a_changed_export_is_brought_up_to_date_without_training_again(built: tuple[Path, Path]) -> None:
@@ -66,7 +69,23 @@ def test_a_changed_export_is_brought_up_to_date_without_training_again(built: tu
     assert (run / "weights.safetensors").stat().st_mtime_ns == before
     assert any(line.startswith("index") and "1 added" in line for line in messages)
     assert any(line.startswith("encode words: ") for line in messages)
-    assert not any("out of date" in line for line in messages)  # the next stage is the remedy
+    assert not any("out of date" in line or "carried over" in line for line in messages)  # what comes next mends it
+
+
+def test_the_questions_of_a_shop_are_made_and_stay(built: tuple[Path, Path]) -> None:
+    dataset, lines = Dataset(built[1] / "data"), []
+    folder = dataset.path / "questions"
+    first = {path.name: path.read_bytes() for path in folder.iterdir()}
+    assert {"test-compat-matched.parquet", "test-fitb-matched.parquet", "valid-fitb-random.parquet"} <= first.keys()
+    assert all(len(read_questions(folder / name, dataset.catalogue)) for name in first)
+    (folder / "test-fitb-random.parquet").unlink()  # as if it was interrupted
+    for _ in range(2):
+        pipeline._ask(dataset, 1, lambda stage, line: lines.append(f"{stage} {line}"), lambda done, total: None)
+    again = {path.name: path.read_bytes() for path in folder.iterdir()}
+    assert again.keys() == first.keys()
+    assert [name for name in again if again[name] != first[name]] == ["test-fitb-random.parquet"]  # of another seed
+    assert lines[0].endswith(" about outfits that the model does not learn from")
+    assert lines[1] == "questions all are there"
 
 
 def test_what_a_refusal_advises_can_be_done_in_the_same_folder(tmp_path: Path) -> None:
@@ -90,7 +109,9 @@ def test_a_model_trained_elsewhere_needs_no_outfits(built: tuple[Path, Path], tm
     assert not (tmp_path / "shop" / "runs").exists()
 
 
-def test_a_shop_without_outfits_gets_looks_of_style_and_rules(tmp_path: Path) -> None:
+def test_a_shop_without_outfits_gets_looks_of_style_and_rules_and_says_so(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     export = write_export(tmp_path / "export", outfits=False)
     rules = tmp_path / "rules.toml"
     rules.write_text('[[rule]]\nattribute = "category"\ntop = "shirt"\nbottom = "skirt"\nsign = "+"\n')
@@ -98,10 +119,20 @@ def test_a_shop_without_outfits_gets_looks_of_style_and_rules(tmp_path: Path) ->
     made = build(export, tmp_path / "shop", rules=rules, say=lambda stage, line: messages.append(line))
     assert made.index.run.name == "starter"
     assert made.page.read_text().count('class="look"') >= 1
-    assert any("starter of style and 1 rules" in line for line in messages)
+    assert "Nothing was learned, for there are no outfits: looks follow likeness of style and 1 rule." in messages
+    assert made.unlearned in messages
+    assert made.unlearned in made.page.read_text()
+    assert not (tmp_path / "shop" / "data" / "questions").exists()
     [look] = Stylist(made.index).complete(["i0"], slots=["bottom"], k=1)
     assert look.percentile is None  # there is nothing to measure itself on
-    assert build(export, tmp_path / "shop").index.run.model.config.rules == 0
+    (export / "outfits.csv").write_text("outfit_id,item_id\n")
+    code, out, _ = Shell(monkeypatch, capsys)("build", export, tmp_path / "shop")
+    assert code == 0
+    assert out.splitlines()[-1].startswith(
+        "Nothing was learned, for there are no outfits: looks follow likeness of style alone. Add orders, wish lists"
+    )
+    assert Index(tmp_path / "shop" / "index").run.model.config.rules == 0
+    assert "looks follow likeness of style alone. Build again" in made.page.read_text()
 
 
 def test_what_cannot_be_built_is_refused_in_one_sentence(built: tuple[Path, Path], tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""A merchandiser reviews new products in a real browser: by keys, by mouse on a phone, and without a script."""
+"""A merchandiser reviews new items in a real browser: by keys, by mouse on a phone, and without a script."""
 
 import pytest
 from browsing import expect, opened, shoot, until
@@ -115,7 +115,7 @@ def test_a_review_without_a_script(browser, address):
     with opened(browser, address, java_script_enabled=False) as page:
         page.goto("/reviews")
         page.get_by_label("Category").select_option("clutch")
-        page.get_by_role("button", name="Show the products").click()
+        page.get_by_role("button", name="Show the items").click()
         with page.expect_navigation():
             page.get_by_role("button", name="Make the looks").click()
         again = page.get_by_role("link", name="Look again")

@@ -55,7 +55,7 @@ def finished(client, review_id):
     return client.app.state.reviews.looks(review_id)
 
 
-def test_every_product_gets_different_looks_that_wait_apart_from_the_others(client, store, reviews):
+def test_every_item_gets_different_looks_that_wait_apart_from_the_others(client, store, reviews):
     review = begun(client)
     looks = finished(client, review)
     assert [look.pinned_item for look in looks] == [item_id for item_id in SHIRTS for _ in range(3)]
@@ -71,7 +71,7 @@ def test_every_product_gets_different_looks_that_wait_apart_from_the_others(clie
     assert "0 of 3" in client.get("/reviews").text
 
 
-def test_deciding_goes_on_to_the_next_product_and_is_undone(client, store, reviews):
+def test_deciding_goes_on_to_the_next_item_and_is_undone(client, store, reviews):
     review = begun(client)
     looks = finished(client, review)
 
@@ -81,20 +81,20 @@ def test_deciding_goes_on_to_the_next_product_and_is_undone(client, store, revie
         return client.get(answer.headers["location"])
 
     page = client.get(f"/review?review={review}").text
-    assert "product 1 of 3" in page
+    assert "item 1 of 3" in page
     assert page.count('data-press="a"') == 3
     page = decide(looks[0], "rejected", 1).text
-    assert "product 1 of 3" in page  # two more looks of it wait
+    assert "item 1 of 3" in page  # two more looks of it wait
     assert "was rejected" in page
     chosen = re.search(r'aria-current="true"[^>]*aria-label="([^"]+)"', page).group(1)
     assert chosen == looks[1].name
     page = decide(looks[1], "approved", 1).text
-    assert "product 2 of 3" in page
+    assert "item 2 of 3" in page
     assert "1 of 3" in page
     change = re.search(r'name="change" value="(\d+)"', page).group(1)
     back = re.search(r'name="back" value="([^"]+)"', page).group(1).replace("&amp;", "&")
     undone = client.post("/looks/undo", data={"change": change, "back": back})
-    assert "product 1 of 3" in client.get(undone.headers["location"]).text
+    assert "item 1 of 3" in client.get(undone.headers["location"]).text
     assert store.get(looks[1].look_id).state == "draft"
     decide(looks[1], "approved", 1)
     for look in looks[3:6]:
@@ -158,7 +158,7 @@ def test_a_review_goes_on_after_the_service_was_stopped_and_none_is_made_twice(a
     assert failures["i0"] == "no reason"
     assert "i3" in failures
     page = client.get(f"/review?review={review}&at=4").text
-    assert "No look for this product" in page
+    assert "No look for this item" in page
 
 
 def test_a_review_is_begun_from_filters_and_refused_with_a_reason(client, store, reviews, view, monkeypatch):
@@ -170,8 +170,8 @@ def test_a_review_is_begun_from_filters_and_refused_with_a_reason(client, store,
     assert answer.headers["location"] == f"/review?review={review.review_id}"
     assert (review.name, len(review.item_ids), review.budget) == ("Shoes, red", count, 300.0)
     for form, words in (
-        ({"colour": "red", "q": "nothing like this"}, "no product fits"), ({"budget": "much"}, "not a number"),
-        ({"colour": "reed"}, "did you mean"), ({"only": "new"}, "no product fits"),
+        ({"colour": "red", "q": "nothing like this"}, "no item fits"), ({"budget": "much"}, "not a number"),
+        ({"colour": "reed"}, "did you mean"), ({"only": "new"}, "no item fits"),
     ):  # fmt: skip
         answer = client.post("/reviews", data=form)
         assert answer.status_code == 422
@@ -195,7 +195,7 @@ def test_looks_are_compared_and_one_is_chosen(client, store):
     ids = [look.look_id for look in looks]
     page = client.get("/looks/compare", params={"look": ids}).text
     rows = re.findall(r'class="(differs|same)"><th scope="row" role="rowheader">(\w+)', page)
-    assert ("same", "Tops") in rows  # the product itself is in all of them
+    assert ("same", "Tops") in rows  # the item itself is in all of them
     assert any(kind == "differs" for kind, _ in rows)
     prices = [sum(piece.price for piece in look.items) for look in looks]
     assert f'class="best">{min(prices):,.2f}' in page

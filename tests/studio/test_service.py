@@ -26,6 +26,23 @@ def test_nothing_is_loaded_from_another_host(client: TestClient) -> None:
     )
 
 
+def test_the_docs_say_on_which_paths_earlier_names_are_accepted(client: TestClient) -> None:
+    schema = client.get("/openapi.json").json()
+    accepted = set()
+    for path, route in ((path, route) for path, kinds in schema["paths"].items() for route in kinds.values()):
+        texts = [str(route.get("requestBody", ""))]
+        while names := set(re.findall(r"schemas/(\w+)", texts[-1])):
+            texts.append("".join(str(schema["components"]["schemas"][name]) for name in sorted(names)))
+        accepted |= {(old, path) for old in re.findall(r"Formerly `(\w+)`", "".join(texts))}
+        accepted |= {(each["name"], path) for each in route.get("parameters", []) if each.get("deprecated")}
+    text = (Path(__file__).parents[2] / "docs" / "serve.md").read_text()
+    table = text.partition("| earlier | now | where |")[2].partition("\n\n")[0]
+    rows = [row.split("|")[1:] for row in table.splitlines()[2:]]
+    documented = {(old, path) for earlier, _, where, _ in rows for old in re.findall(r"`(\w+)`", earlier)
+            for path in re.findall(r"`(/\S+)`", where)}  # fmt: skip
+    assert documented == accepted
+
+
 def test_all_endpoints_call_a_thing_by_one_name(client: TestClient) -> None:
     """Over the schema: one name has one type in all requests, and one in all answers; ids and items are told apart."""
     schema = client.get("/openapi.json").json()

@@ -39,7 +39,7 @@ FAULTS = """() => {
   for (const e of document.querySelectorAll("img")) {
     if (!e.hasAttribute("alt")) tell("no alternative", e);
     // Its name is that of its control, or is written beside it.
-    const named = e.closest("a, button")?.ariaLabel || e.closest(".product, .piece")?.innerText.trim();
+    const named = e.closest("a, button")?.ariaLabel || e.closest(".subject, .piece")?.innerText.trim();
     if (!e.alt && !named) tell("an empty alternative outside a named control", e);
   }
   for (const e of document.querySelectorAll("svg:not([role=img][aria-label], [role=group][aria-label])"))

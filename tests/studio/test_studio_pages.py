@@ -52,18 +52,26 @@ def test_the_finished_looks_of_the_start_page_are_flat_lays(client, view):
 
 
 def test_the_start_page_says_what_the_model_learned_from(client, view, monkeypatch):
-    outfits = source.dataset(view).outfits
+    outfits, config = source.dataset(view).outfits, view.index.run.config
     train = np.flatnonzero(outfits.splits == "train")
     count = len(train)
     assert count < len(outfits)
+    assert "has learned from" not in client.get("/").text  # the model was trained on another data set
+    monkeypatch.setitem(config, "dataset", {**config["dataset"], "name": source.dataset(view).name})
     assert f"has learned from {count:,} worn outfits what goes with what, and finds it" in client.get("/").text
     for bought, words in ((3, f"{count - 3:,} worn outfits and 3 baskets"), (count, f"{count:,} baskets")):
         bought_ones = np.isin(np.arange(len(outfits)), train[:bought])
         some = replace(outfits, sources=np.where(bought_ones, "orders", "made").astype(object))
-        monkeypatch.setattr(start, "dataset", lambda _, some=some: SimpleNamespace(outfits=some))
+        monkeypatch.setattr(start, "dataset", lambda _, some=some: SimpleNamespace(outfits=some, name="shop"))
         assert f"has learned from {words} what goes with what" in client.get("/").text
-    monkeypatch.setattr(start, "dataset", lambda _: SimpleNamespace(outfits=outfits.take([])))
-    assert "goeswith finds what goes with what among the 192 items" in client.get("/").text
+    monkeypatch.setattr(start, "dataset", lambda _: SimpleNamespace(outfits=outfits.take([]), name="shop"))
+    page = client.get("/").text
+    assert "goeswith finds what goes with what among the 192 items" in page
+    assert "Nothing was learned" not in page
+    monkeypatch.setitem(config, "model", "starter")
+    monkeypatch.setitem(config, "settings", {"rules": 2})
+    sentence = "Nothing was learned, for there are no outfits: looks follow likeness of style and 2 rules."
+    assert sentence in client.get("/").text
 
 
 def test_a_trail_names_a_category_that_is_called_like_its_group_once(client, view, monkeypatch):

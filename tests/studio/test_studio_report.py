@@ -1,7 +1,9 @@
 """The report in the studio."""
 
+import re
 from types import SimpleNamespace
 
+import pytest
 from answers import Parts
 
 from goeswith.data.freeze import freeze
@@ -15,10 +17,29 @@ def test_the_report_has_the_extremes_of_the_test_outfits(client, view):
     data = dataset(view)
     test = data.outfits.split("test")
     links = [a["href"] for a in Parts(text).of("a") if a.get("href", "").startswith("/board?")]
-    outfits = {frozenset(data.catalogue.ids[row] for row in test[at].tolist()) for at in range(len(test))}
-    assert len(links) == 12
-    assert all(frozenset(part[3:] for part in link.split("?")[1].split("&")) in outfits for link in links)
-    assert "No test questions are frozen yet" in text
+    rows = [test[at].tolist() for at in range(len(test))]
+    outfits = {frozenset(data.catalogue.ids[row] for row in own): own for own in rows}
+    shown = [frozenset(part[3:] for part in link.split("?")[1].split("&")) for link in links]
+    assert len(shown) == 12
+    groups = data.catalogue.items["group"].to_list()
+
+    def lacks(own: list[int]) -> bool:
+        return bool(view.index.grammar.findings([groups[row] for row in own]))
+
+    assert not any(lacks(outfits[ids]) for ids in shown)
+    counts = re.search(r"(\d+) of (\d+) test outfits are not shown", text)
+    assert 0 < int(counts[1]) < int(counts[2]) <= len(test)
+    assert int(counts[1]) <= sum(map(lacks, rows))
+    assert "No test questions have been made of the outfits yet" in text
+
+
+@pytest.mark.parametrize(("kept", "words"), [("", "there are no outfits"), ("train", "too few outfits to keep some")])
+def test_a_shop_without_test_outfits_is_told_why_nothing_is_measured(view, monkeypatch, kept, words):
+    data = dataset(view)
+    few = SimpleNamespace(
+        path=data.path, outfit_source="", outfits=data.outfits.take(data.outfits.splits == kept), catalogue=None
+    )
+    assert words in report._table(few, None, None)["trouble"]
 
 
 def test_the_first_sentence_says_what_the_table_says(view, tmp_path, monkeypatch):

@@ -202,7 +202,7 @@ def test_the_tasks_of_a_team_take_so_many_clicks(browser, address_of_shop, kind)
         page.goto("/")
         user.click(page.locator("#tabs").get_by_role("link", name="Looks"))
         user.click(page.get_by_role("link", name=f"Share {chosen}", exact=True))
-        product = page.get_by_label("The product whose page shows this look")
+        product = page.get_by_label("The item whose page shows this look")
         item = product.locator("option").nth(1).get_attribute("value")
         page.wait_for_load_state()
         product.select_option(item)  # opens and chooses: one click

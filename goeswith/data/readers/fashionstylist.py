@@ -8,7 +8,8 @@ import polars as pl
 
 from goeswith.data.dataset import Imported
 from goeswith.errors import DataError
-from goeswith.files import expect_files, read_table
+from goeswith.files import expect_files
+from goeswith.sheets import read_sheet
 
 FOLDERS = ("Female", "Male", "Child")
 ITEMS, LOOKS = "label_en.csv", "look_en.csv"
@@ -98,7 +99,8 @@ def _table(path: Path, needed: list[str]) -> pl.DataFrame:
     Raises:
         DataError: the file is broken, lacks one of them, or has a row without an id.
     """
-    table = read_table(path)
+    sheet = read_sheet(path)
+    table = sheet.table
     if missing := [name for name in needed if name not in table.columns]:
         have = ", ".join(table.columns)
         raise DataError(f"{path} has no column {', '.join(missing)} (it has {have}); restore the published file")
@@ -106,5 +108,5 @@ def _table(path: Path, needed: list[str]) -> pl.DataFrame:
     table = table.select(text).with_columns(pl.when(pl.col(needed) != "").then(pl.col(needed)))
     bare = table[needed[0]].is_null().arg_true()
     if len(bare):
-        raise DataError(f"{path}, row {bare[0] + 1}: {needed[0]} is empty; restore the published file")
+        raise DataError(f"{path}, row {sheet.rows[bare[0]]}: {needed[0]} is empty; restore the published file")
     return table

@@ -73,7 +73,7 @@ class LookSaved(ResponseModel):
     changed: str = Field(description="UTC, ISO 8601.")
     version: int
     judged: dict[str, Any] = Field(description="What the model said when its items were saved.")
-    pinned_item: str = Field(description="Id of the product whose page shows it; empty where none does.")
+    pinned_item: str = Field(description="Id of the item whose page shows it; empty where none does.")
     review_id: str = Field(description="Of the review that it was made for; empty where it was for none.")
     gone: list[str] = Field(description="Items that the catalogue no longer has.")
     sold_out: list[str] = Field(description="Items that are not in stock.")
@@ -112,7 +112,7 @@ class LinkResponse(ResponseModel):
 
 
 class ProductsRequest(RequestModel):
-    """The products that looks are made for: those that pass all of it."""
+    """The items that looks are made for: those that pass all of it."""
 
     only: Annotated[Literal["", "new", "without"], Field(description="`new` arrivals, or those `without` a look.")] = ""
     q: Text | Literal[""] = ""
@@ -125,12 +125,12 @@ class ProductsRequest(RequestModel):
 
 
 class ReviewRequest(RequestModel):
-    """A review to begin: products, or a list of them."""
+    """A review to begin: items that pass, or a list of them."""
 
     name: Text
     products: ProductsRequest = ProductsRequest()
     item_ids: Annotated[list[Text], Field(max_length=limits.REVIEW_ITEMS)] | None = Field(
-        None, description="Instead of the products that pass."
+        None, description="Instead of the items that pass."
     )
     budget: Money | None = Field(None, description="Of each look.")
     who: Who = "program"
@@ -145,10 +145,10 @@ class ReviewResponse(ResponseModel):
     created: str = Field(description="UTC, ISO 8601.")
     item_ids: list[str]
     budget: Number
-    left_out: int = Field(0, description="Products that pass, but are more than a review may have.")
-    made: int = Field(description="Products whose looks are made.")
-    decided: int = Field(description="Products with an approved look, or with nothing but rejected ones.")
-    failures: dict[str, str] = Field(description="Product → why no look could be made.")
+    left_out: int = Field(0, description="Items that pass, but are more than a review may have.")
+    made: int = Field(description="Items whose looks are made.")
+    decided: int = Field(description="Items with an approved look, or with nothing but rejected ones.")
+    failures: dict[str, str] = Field(description="Item → why no look could be made.")
 
 
 class ReviewPage(ResponseModel):
@@ -158,7 +158,7 @@ class ReviewPage(ResponseModel):
 
 
 class ReviewLooks(ResponseModel):
-    """The looks of a review, in the order of its products."""
+    """The looks of a review, in the order of its items."""
 
     looks: list[LookSaved]
 
@@ -167,6 +167,6 @@ class RemakeRequest(RequestModel):
     """Make a look of a review again."""
 
     keep: Annotated[list[Text], Field(max_length=limits.LOOK_ITEMS)] = renamed(
-        [], "keep", "Items that stay, beside the product itself."
+        [], "keep", "Items that stay, beside the item itself."
     )
     who: Who = "program"

@@ -22,7 +22,7 @@ from goeswith.studio.service.catalogue_view import CatalogueView
 from goeswith.studio.service.limits import REVIEW_ITEMS
 from goeswith.studio.service.looks import Looks
 from goeswith.studio.service.owners import owner_of
-from goeswith.studio.service.review_items import ProductFilter, products
+from goeswith.studio.service.review_items import ItemFilter, chosen_items
 from goeswith.studio.service.review_maker import make_again
 from goeswith.studio.service.reviews import Progress, Review, Reviews
 from goeswith.studio.service.shared import Shop
@@ -52,9 +52,9 @@ async def begin(request: Request, answer: Response, body: ReviewRequest) -> Any:
     store: Looks = request.app.state.looks
 
     def made(view: CatalogueView) -> dict[str, Any]:
-        filters = ProductFilter(**body.products.model_dump())
+        filters = ItemFilter(**body.products.model_dump())
         if body.item_ids is None:
-            ids = products(view, store, filters)
+            ids = chosen_items(view, store, filters)
         else:
             ids = [view.catalogue.ids[view.seen_row(name, "")] for name in body.item_ids]
         review = reviews.begin(body.name, ids[:REVIEW_ITEMS], body.who, filters.query, body.budget)

@@ -119,7 +119,7 @@ async def change(
     request: Request, look: Annotated[str, Form()], do: Annotated[str, Form()], known: Annotated[str, Form()] = "",
     item: Text = "", back: Annotated[str, Form()] = "/looks",
 ) -> Response:  # fmt: skip
-    """Give a look another state, pin it to a product, duplicate it, or delete it."""
+    """Give a look another state, pin it to an item, duplicate it, or delete it."""
     shop: Shop = request.app.state.shop
     store, who = request.app.state.looks, person(request) or NOBODY
 

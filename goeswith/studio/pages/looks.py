@@ -56,7 +56,7 @@ class Card:
 
     @property
     def pinned(self) -> str:
-        """Title of the product that it is pinned to; empty where it is to none."""
+        """Title of the item that it is pinned to; empty where it is to none."""
         return next((piece.title for piece in self.saved.items if piece.item_id == self.saved.pinned_item), "")
 
     @property

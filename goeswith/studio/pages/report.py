@@ -100,7 +100,7 @@ def _table(data: Dataset, features: Features, model: Scorer) -> dict[str, Any]:
     """The model and the floors on the frozen test questions, one row each."""
     files = _files(data)
     if not files:
-        return {"trouble": f"no test questions are frozen yet; freeze some: goeswith questions {data.path}"}
+        return {"trouble": _why_no_questions(data)}
     floors = yardsticks(data, features)
     scorers: dict[str, Scorer] = {model.name: model} | floors
     questions = [read_questions(file, data.catalogue) for file in files]
@@ -128,6 +128,15 @@ def _table(data: Dataset, features: Features, model: Scorer) -> dict[str, Any]:
         "columns": [title(column) for column in columns], "rows": rows, "sentence": picks.sentence,
         "verdict": picks.verdict, "charts": charts,
     }  # fmt: skip
+
+
+def _why_no_questions(data: Dataset) -> str:
+    """Why there is nothing to measure a model on, in words for a shop."""
+    if not len(data.outfits):
+        return "there are no outfits to measure the model on; add orders, wish lists or sets, and build the shop again"
+    if not (data.outfits.splits == "test").any():
+        return "there are too few outfits to keep some for a test; with more of them, the model can be measured"
+    return "no test questions have been made of the outfits yet; build the shop again to have it measured"
 
 
 def _encoders(names: str) -> str:
@@ -165,19 +174,26 @@ def _reliability(view: CatalogueView, data: Dataset, scorer: Scorer) -> dict[str
 
 
 def _extremes(view: CatalogueView) -> dict[str, Any]:
-    """The test outfits that the model likes best, and least."""
+    """The complete test outfits that the model likes best, and least, and how many others there are.
+
+    Outfits such as baskets of two pieces are left out: that they lack something is no judgement of taste.
+    """
     try:
         data = dataset(view)
         test_outfits = np.flatnonzero(data.outfits.splits == "test").tolist()
     except GoeswithError:
-        return {"best": [], "worst": []}
+        return {"best": [], "worst": [], "incomplete": 0, "tested": 0}
     outfits = [outfit_ids(data, number) for number in test_outfits]
     outfits = [ids for ids in outfits if all(item_id in view.index.row_of for item_id in ids)]
     looks = [look for look in scored(view, outfits) if np.isfinite(look.score)]
+    tested, looks = len(looks), [look for look in looks if not look.findings]
     looks.sort(key=lambda look: -(look.score if look.probability is None else look.probability))
     count = min(EXTREMES, len(looks) // 2)
     outfits_shown = [
         {"look": look, "pieces": items(view, look.item_ids), "url": Board.of(look.item_ids, ()).url}
         for look in (*looks[:count], *looks[::-1][:count])
     ]
-    return {"best": outfits_shown[:count], "worst": outfits_shown[count:]}
+    return {
+        "best": outfits_shown[:count], "worst": outfits_shown[count:], "incomplete": tested - len(looks),
+        "tested": tested,
+    }  # fmt: skip

@@ -19,7 +19,7 @@ from goeswith.studio.service.catalogue_view import CatalogueView
 from goeswith.studio.service.limits import REVIEW_ITEMS
 from goeswith.studio.service.owners import owner_of
 from goeswith.studio.service.refusals import as_refused
-from goeswith.studio.service.review_items import ProductFilter, products
+from goeswith.studio.service.review_items import ItemFilter, chosen_items
 from goeswith.studio.service.review_maker import make_again
 from goeswith.studio.service.reviews import Progress, Review
 from goeswith.studio.service.shared import Shop
@@ -31,7 +31,7 @@ router = APIRouter(include_in_schema=False, route_class=FileRoute)
 async def reviews_page(request: Request, budget: Annotated[str, Query(max_length=100)] = "") -> Response:
     """All reviews, and the form for one more."""
     chosen, store, archive = (
-        ProductFilter.of(request.query_params),
+        ItemFilter.of(request.query_params),
         request.app.state.looks,
         request.app.state.reviews,
     )
@@ -52,10 +52,10 @@ async def begin(
     """Begin a review; its looks are made in the background."""
     shop: Shop = request.app.state.shop
     store, archive, who = request.app.state.looks, request.app.state.reviews, person(request) or NOBODY
-    chosen = ProductFilter(only, q.strip(), group, category, brand, colour, season, gender)
+    chosen = ItemFilter(only, q.strip(), group, category, brand, colour, season, gender)
 
     def made(view: CatalogueView) -> Review:
-        money, ids = amount(budget, "budget"), products(view, store, chosen)[:REVIEW_ITEMS]
+        money, ids = amount(budget, "budget"), chosen_items(view, store, chosen)[:REVIEW_ITEMS]
         review: Review = archive.begin(name.strip() or reviews.name_of(chosen), ids, who, chosen.query, money)
         return review
 
@@ -91,12 +91,12 @@ async def review_page(
     request: Request, review: str, at: Annotated[int | None, Query(ge=1, le=1 << 30)] = None,
     pick: str = "", lock: Ids = [], change: Annotated[int, Query(ge=0, le=1 << 60)] = 0,  # noqa: B006
 ) -> Response:  # fmt: skip
-    """The looks of one product of a review."""
+    """The looks of one item of a review."""
     store, archive, owner = request.app.state.looks, request.app.state.reviews, owner_of(request)
     position = None if at is None else at - 1
     return await shown(
         request, "review.html", Board(),
-        lambda view: reviews.product(
+        lambda view: reviews.decide(
             view, store, archive, review, position, owner, pick=pick, lock=lock, change=change
         ),
     )  # fmt: skip
@@ -127,7 +127,7 @@ async def decide(
         trouble = str(error)
     page = await shown(
         request, "review.html", Board(),
-        lambda view: reviews.product(
+        lambda view: reviews.decide(
             view, store, archive, review, position, owner, pick=look, lock=lock, trouble=trouble
         ),
     )  # fmt: skip

@@ -1,4 +1,4 @@
-"""Reviews: the page that begins a review, and the page on which the looks of one product are decided on."""
+"""Reviews: the page that begins a review, and the page on which the looks of one item are decided on."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ from goeswith.studio.pages.views import groups_of, item, items, plural
 from goeswith.studio.service.catalogue_view import CatalogueView
 from goeswith.studio.service.limits import REVIEW_ITEMS, REVIEW_LOOKS
 from goeswith.studio.service.looks import Looks
-from goeswith.studio.service.review_items import BARE, COLUMNS, NEW, ProductFilter, new_since, products
+from goeswith.studio.service.review_items import BARE, COLUMNS, NEW, ItemFilter, chosen_items, new_since
 from goeswith.studio.service.reviews import Progress, Reviews
 
 SHOWN = 12
-"""Products whose pictures the page shows before a review begins."""
+"""Items whose pictures the page shows before a review begins."""
 
 
 def at(review_id: str, position: int | None, **more: Any) -> str:
-    """Where a product of a review is decided on; where the next is that waits, if no place is given."""
+    """Where an item of a review is decided on; where the next is that waits, if no place is given."""
     return address("/review", review=review_id, at="" if position is None else position + 1, **more)
 
 
@@ -30,19 +30,19 @@ def begin(
     view: CatalogueView,
     store: Looks,
     reviews: Reviews,
-    chosen: ProductFilter,
+    chosen: ItemFilter,
     budget: str = "",
     trouble: str = "",
 ) -> dict[str, Any]:
-    """The reviews that there are, and the form for one more: the products that it would be about."""
+    """The reviews that there are, and the form for one more: the items that it would be about."""
     ids: list[str] = []
     try:
-        ids = products(view, store, chosen)
+        ids = chosen_items(view, store, chosen)
         amount(budget, "budget")
     except GoeswithError as error:
         trouble = trouble or str(error)
     every, since = view.facets(), new_since(view)
-    kinds = [("", "All products", "")]
+    kinds = [("", "All items", "")]
     if since is not None:
         kinds.insert(0, (NEW, "New arrivals", f"since {since.day} {since:%b %Y}"))
     kinds.append((BARE, "Without a look", ""))
@@ -58,10 +58,10 @@ def begin(
     }  # fmt: skip
 
 
-def name_of(chosen: ProductFilter) -> str:
+def name_of(chosen: ItemFilter) -> str:
     """What a review is called that nobody gave a name."""
     kind = {NEW: "new arrivals", BARE: "without a look"}.get(chosen.only, "")
-    product = chosen.category or (plural(chosen.group).lower() if chosen.group else "")
+    kind_of_item = chosen.category or (plural(chosen.group).lower() if chosen.group else "")
     facts = [
         chosen.colour,
         chosen.brand,
@@ -69,24 +69,24 @@ def name_of(chosen: ProductFilter) -> str:
         chosen.gender,
         f"“{chosen.q}”" if chosen.q else "",
     ]
-    words = ", ".join(filter(None, [product, kind, *facts])) or "all products"
+    words = ", ".join(filter(None, [kind_of_item, kind, *facts])) or "all items"
     return words[:1].upper() + words[1:]
 
 
 @dataclass(frozen=True)
 class Choice:
-    """One look of the product. locked: ids of pieces that stay when it is made again. chosen: keys act on it."""
+    """One look of the item. locked: ids of pieces that stay when it is made again. chosen: keys act on it."""
 
     card: Card
     locked: tuple[str, ...]
     chosen: bool
 
 
-def product(
+def decide(
     view: CatalogueView, store: Looks, reviews: Reviews, review_id: str, position: int | None, owner: str,
     *, pick: str = "", lock: Sequence[str] = (), change: int = 0, trouble: str = "",
 ) -> dict[str, Any]:  # fmt: skip
-    """The looks of one product, to be decided on; of the next that waits where no place is given.
+    """The looks of one item, to be decided on; of the next that waits where no place is given.
 
     pick: id of the look that keys act on. lock: pieces of it that stay. change: what was just done.
 
@@ -110,7 +110,7 @@ def product(
         return page | {
             "announcement": f"{counted}. {'The next looks are being made' if waiting else 'Everything is decided'}"
         }
-    looks = progress.by_product[position]
+    looks = progress.by_item[position]
     shown = cards(view, looks, owner)
     picked = next((look.look_id for look in looks if look.look_id == pick), None)
     picked = picked or next((look.look_id for look in looks if look.state == "draft"), "")
@@ -118,7 +118,7 @@ def product(
         Choice(card, tuple(lock) if card.saved.look_id == pick else (), card.saved.look_id == picked) for card in shown
     ]
     row, item_id = view.index.row_of.get(review.item_ids[position]), review.item_ids[position]
-    words = f"{counted}. {done.sentence if done else f'{len(looks)} looks for product {position + 1}'}"
+    words = f"{counted}. {done.sentence if done else f'{len(looks)} looks for item {position + 1}'}"
     return page | {
         "choices": choices, "item": None if row is None else item(view, row), "item_id": item_id, "announcement": words,
         "failure": review.failures.get(item_id, ""), "before": position - 1 if position else None,

@@ -11,6 +11,7 @@ import numpy as np
 
 from goeswith.data.baskets import BOUGHT
 from goeswith.errors import CatalogueError, GoeswithError
+from goeswith.shop.wording import unlearned
 from goeswith.studio.pages import flat_lay
 from goeswith.studio.pages.board import Board
 from goeswith.studio.pages.board_view import scored
@@ -34,19 +35,26 @@ def page(view: CatalogueView, owner: str) -> dict[str, Any]:
     example = next((title.lower() for title in titles if 3 < len(title) <= EXAMPLE_LETTERS), "black shoes")
     looks = start_looks.stored_looks(view)
     return {
-        "outfits": _outfits(view), "total": view.index.size + len(view.guests_of(owner)), "example": example,
+        "outfits": _outfits(view), "unlearned": unlearned(view.index.run), "example": example,
+        "total": view.index.size + len(view.guests_of(owner)),
         "groups": groups_of(view.facets()["group"]), "longest": TEXT_LENGTH,
         "looks": None if looks is None else shown(view, looks),
     }  # fmt: skip
 
 
 def _outfits(view: CatalogueView) -> str:
-    """How many outfits and baskets a model of the data set is trained on, in words; empty where there are none."""
+    """How many outfits and baskets the model learned from, in words.
+
+    Empty where the data set has none to train on or is gone, or the model was trained on another.
+    """
     try:
-        outfits = dataset(view).outfits
+        data = dataset(view)
     except GoeswithError:
         return ""
-    sources = outfits.sources[outfits.splits == "train"].astype(str)
+    trained_on = view.index.run.config.get("dataset")
+    if trained_on and trained_on["name"] != data.name:
+        return ""
+    sources = data.outfits.sources[data.outfits.splits == "train"].astype(str)
     baskets = int(np.isin(sources, BOUGHT).sum())
     numbers = {"worn outfit": len(sources) - baskets, "basket": baskets}
     return " and ".join(f"{number:,} {noun}{'s' * (number > 1)}" for noun, number in numbers.items() if number)

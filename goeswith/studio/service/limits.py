@@ -48,9 +48,9 @@ LOOK_TAGS = 20
 TAG_LENGTH = 60
 """Letters of a tag."""
 REVIEW_ITEMS = 500
-"""Products in one review."""
+"""Items in one review."""
 REVIEW_LOOKS = 3
-"""That a review makes for each of its products."""
+"""That a review makes for each of its items."""
 NOTE_LENGTH = 2000
 """Letters of a note on a look."""
 PAGE = 200

@@ -1,4 +1,4 @@
-"""Review items: which products a review is about: by filters, new arrivals, or those without a look."""
+"""Review items: which items a review is about: by filters, new arrivals, or those without a look."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from goeswith.studio.service.catalogue_view import CatalogueView, once
 from goeswith.studio.service.looks import Looks
 
 NEW, BARE = "new", "without"
-"""Values of `ProductFilter.only`: new arrivals, and products that are in no look but rejected ones."""
+"""Values of `ItemFilter.only`: new arrivals, and items that are in no look but rejected ones."""
 COLUMNS = {"group": "groups", "category": "categories", "brand": "brands", "colour": "colours", "season": "seasons",
            "gender": "genders"}  # fmt: skip
-"""Field of `ProductFilter` → the filter that it sets."""
+"""Field of `ItemFilter` → the filter that it sets."""
 
 
 @dataclass(frozen=True)
-class ProductFilter:
+class ItemFilter:
     """What a review is asked for; empty where nothing is."""
 
     only: str = ""
@@ -34,7 +34,7 @@ class ProductFilter:
     gender: str = ""
 
     @classmethod
-    def of(cls, query: Any) -> ProductFilter:
+    def of(cls, query: Any) -> ItemFilter:
         """As an address or a form says it."""
         return cls(**{column.name: str(query.get(column.name, "")).strip()[:300] for column in fields(cls)})
 
@@ -61,8 +61,8 @@ def new_since(view: CatalogueView) -> date | None:
     return newest(_days(view))[1]
 
 
-def products(view: CatalogueView, store: Looks, chosen: ProductFilter) -> list[str]:
-    """Ids of the products that are asked for, the latest arrivals first.
+def chosen_items(view: CatalogueView, store: Looks, chosen: ItemFilter) -> list[str]:
+    """Ids of the items that are asked for, the latest arrivals first.
 
     Raises:
         CatalogueError: a filter asks for a value that no item has.

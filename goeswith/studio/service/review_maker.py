@@ -1,4 +1,4 @@
-"""Review maker: makes the looks of reviews in a background thread, one product at a time."""
+"""Review maker: makes the looks of reviews in a background thread, one item at a time."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from goeswith.studio.service.saved_look import SavedLook
 log = logging.getLogger(__name__)
 
 DIVERSITY = 0.3
-"""So that the looks of one product differ in more than a shoe."""
+"""So that the looks of one item differ in more than a shoe."""
 SHARE = 12
 """One piece is in no more than one of so many looks of a review, so that a bestseller is not in all of them."""
 FEWEST = 3
@@ -55,7 +55,7 @@ class ReviewMaker:
         self.pending.set()
 
     def close(self) -> None:
-        """Stop after the product that is being worked on."""
+        """Stop after the item that is being worked on."""
         self.stopped.set()
         self.pending.set()
         if self.thread is not None:
@@ -87,7 +87,7 @@ class ReviewMaker:
             self.pending.set()
 
     def _next(self, review: Review) -> None:
-        """The looks of one more product of a review, or why there are none."""
+        """The looks of one more item of a review, or why there are none."""
         try:
             view, item_id = self.view(), review.item_ids[review.made]
             looks, failure = propose(view, item_id, review.budget, self._used_up(review)), ""
@@ -104,7 +104,7 @@ class ReviewMaker:
 
 
 def propose(view: CatalogueView, item_id: str, budget: float | None, avoid: Collection[str]) -> list[SavedLook]:
-    """Different looks around one product, best first, pinned to it.
+    """Different looks around one item, best first, pinned to it.
 
     avoid: pieces that are only taken where nothing can be made without them.
 
@@ -171,7 +171,7 @@ def make_again(
     who: str,
     etag: str = "",
 ) -> int:
-    """Give a look of a review other pieces, none that the other looks of its product have; returns the change.
+    """Give a look of a review other pieces, none that the other looks of its item have; returns the change.
 
     Args:
         keep: see `remake`. who, etag: see `goeswith.studio.service.looks.Looks.change`.

@@ -1,6 +1,6 @@
-"""Reviews: products that looks are wanted for, and the looks made for each, in the file of looks.
+"""Reviews: items that looks are wanted for, and the looks made for each, in the file of looks.
 
-The looks of a review are looks like all others: drafts, pinned to their product, until somebody decides on them.
+The looks of a review are looks like all others: drafts, pinned to their item, until somebody decides on them.
 """
 
 from __future__ import annotations
@@ -27,10 +27,10 @@ MAKER = "goeswith"
 
 @dataclass(frozen=True)
 class Review:
-    """Products to be reviewed.
+    """Items to be reviewed.
 
-    filters: what was asked for, by name. budget: of each look, None for any. item_ids: the products, in order.
-    made: how many of them the looks are made for. failures: product → why no look could be made.
+    filters: what was asked for, by name. budget: of each look, None for any. item_ids: the items, in order.
+    made: how many of them the looks are made for. failures: item → why no look could be made.
     """
 
     review_id: str
@@ -45,7 +45,7 @@ class Review:
 
     @property
     def finished(self) -> bool:
-        """Whether the looks of all products are made."""
+        """Whether the looks of all items are made."""
         return self.made >= len(self.item_ids)
 
 
@@ -61,12 +61,12 @@ class Reviews:
         """Keep a new review.
 
         Raises:
-            Refused: it has no product, too many, or a name that is too long.
+            Refused: it has no item, too many, or a name that is too long.
         """
         if not item_ids:
-            raise Refused(422, "nothing_fits", "no product fits these filters; widen them")
+            raise Refused(422, "nothing_fits", "no item fits these filters; widen them")
         if len(item_ids) > REVIEW_ITEMS:
-            message = f"a review may have {REVIEW_ITEMS} products, and this has {len(item_ids)}; narrow the filters"
+            message = f"a review may have {REVIEW_ITEMS} items, and this has {len(item_ids)}; narrow the filters"
             raise Refused(422, "too_many_items", message)
         if len(name) > TEXT_LENGTH:
             raise Refused(422, "bad_review", f"the name is longer than {TEXT_LENGTH} letters; shorten it")
@@ -99,7 +99,7 @@ class Reviews:
         return matching[0]
 
     def looks(self, review_id: str) -> list[SavedLook]:
-        """Its looks in the order of its products, those of a product in the order that they were made in."""
+        """Its looks in the order of its items, those of an item in the order that they were made in."""
         if not self.path.exists():
             return []
         with opened(self.path) as file:
@@ -107,7 +107,7 @@ class Reviews:
         return sorted(map(from_row, rows), key=_order)
 
     def add(self, review: Review, looks: Sequence[SavedLook], failure: str = "") -> bool:
-        """Keep the looks of the next product, or why there are none; False where another process did or it is gone."""
+        """Keep the looks of the next item, or why there are none; False where another process did or it is gone."""
         at = review.made
         with opened(self.path, write=True) as file:
             changed = file.execute(
@@ -158,21 +158,21 @@ def _order(look: SavedLook) -> tuple[int, int]:
 
 
 def position(look: SavedLook) -> int:
-    """The place of its product among those of its review, which its id tells even where it is pinned no more."""
+    """The place of its item among those of its review, which its id tells even where it is pinned no more."""
     return int(look.look_id.rsplit("-", 2)[1])
 
 
 def decided(looks: Sequence[SavedLook]) -> bool:
-    """Whether the looks of one product need no decision: one was chosen, or all were rejected."""
+    """Whether the looks of one item need no decision: one was chosen, or all were rejected."""
     return any(look.state in CHOSEN for look in looks) or all(look.state == "rejected" for look in looks)
 
 
 @dataclass(frozen=True)
 class Progress:
-    """How far a review is. by_product: the looks of each product that has been worked on."""
+    """How far a review is. by_item: the looks of each item that has been worked on."""
 
     review: Review
-    by_product: tuple[tuple[SavedLook, ...], ...]
+    by_item: tuple[tuple[SavedLook, ...], ...]
 
     @classmethod
     def of(cls, reviews: Reviews, review: Review) -> Progress:
@@ -185,31 +185,31 @@ class Progress:
 
     @property
     def total(self) -> int:
-        """Products."""
+        """Items."""
         return len(self.review.item_ids)
 
     @property
     def open(self) -> list[int]:
-        """Places of products that wait for a decision."""
-        return [at for at, looks in enumerate(self.by_product) if not decided(looks)]
+        """Places of items that wait for a decision."""
+        return [at for at, looks in enumerate(self.by_item) if not decided(looks)]
 
     @property
     def done(self) -> int:
-        """Products that need no decision."""
+        """Items that need no decision."""
         return self.review.made - len(self.open)
 
     @property
     def approved(self) -> int:
         """Looks that somebody decided for."""
-        return sum(look.state in CHOSEN for looks in self.by_product for look in looks)
+        return sum(look.state in CHOSEN for looks in self.by_item for look in looks)
 
     @property
     def rejected(self) -> int:
         """Looks that somebody rejected."""
-        return sum(look.state == "rejected" for looks in self.by_product for look in looks)
+        return sum(look.state == "rejected" for looks in self.by_item for look in looks)
 
     def after(self, at: int) -> int | None:
-        """The next product that waits for a decision, from the first again after the last; None where none does."""
+        """The next item that waits for a decision, from the first again after the last; None where none does."""
         return next(
             (position for position in [*self.open, *self.open] if position > at), self.open[0] if self.open else None
         )

@@ -32,7 +32,7 @@ class SavedLook:
 
     items: in order. who: saved it. created, changed: UTC, ISO 8601. version: counts its changes, from 1.
     judged: what the model said when its items were saved: score, probability, verdict, and the model's name.
-    pinned_item: id of the product whose page it belongs to. review_id: of the review that it was made for.
+    pinned_item: id of the item whose page it belongs to. review_id: of the review that it was made for.
     """
 
     look_id: str
