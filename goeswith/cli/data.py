@@ -11,8 +11,10 @@ import typer
 
 from goeswith.cli.options import (
     LARGEST_SEED,
+    AllowPrivateOption,
     DatasetArgument,
     DeviceOption,
+    DownloadOption,
     EncoderOption,
     EngineOption,
     JsonOption,
@@ -54,10 +56,8 @@ def import_(
     looks: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Saved looks of the studio (looks.sqlite) to learn from.")
     ] = None,
-    download: Annotated[bool, typer.Option(help="Download pictures given by web address.")] = True,
-    allow_private: Annotated[
-        bool, typer.Option("--allow-private", help="Download from private networks as well.")
-    ] = False,
+    download: DownloadOption = True,
+    allow_private: AllowPrivateOption = False,
 ) -> None:
     """Import a published data set, a shop's export, or your own tables.
 
@@ -284,7 +284,7 @@ def questions(
         raise typer.BadParameter("--outfits, --out and --task must be given together")
     if negatives is not None and task is None:
         raise typer.BadParameter("--negatives needs --task; without --task, all usual questions are created")
-    if out is not None and out.suffix != ".parquet":
+    if out is not None and out.suffix.lower() != ".parquet":
         raise typer.BadParameter(f"questions are stored as Parquet; {out} must end in .parquet")
     if match is not None and negatives not in (None, "matched"):
         raise typer.BadParameter(f"--match is for matched negatives, not for {negatives}")

@@ -39,6 +39,8 @@ DeviceOption = Annotated[
     ),
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
+DownloadOption = Annotated[bool, typer.Option(help="Download pictures given by web address.")]
+AllowPrivateOption = Annotated[bool, typer.Option("--allow-private", help="Download from private networks as well.")]
 PopularityOption = Annotated[
     float | None,
     typer.Option(help="0: taste only; 1: bestsellers. Default: fitted on validation outfits."),

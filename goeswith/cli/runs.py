@@ -225,9 +225,10 @@ def _score_list(run: Path, dataset: str, outfits: Path, out: Path) -> None:
 
     from goeswith.data.dataset import Dataset
     from goeswith.data.outfits import read_outfits
-    from goeswith.files import fresh_file
+    from goeswith.files import table_kind, write_table
     from goeswith.train.run import Run
 
+    table_kind(out)
     opened = Dataset(dataset)
     listed = read_outfits(outfits, opened.catalogue)
     if out.resolve() == outfits.resolve():
@@ -236,8 +237,7 @@ def _score_list(run: Path, dataset: str, outfits: Path, out: Path) -> None:
     scorer = trained.scorer(opened)
     scores = scorer.score(*listed.padded())
     table = pl.DataFrame({"outfit_id": listed.outfit_ids.tolist(), "items": listed.lengths, "score": scores})
-    with fresh_file(out) as partial:
-        table.with_columns(pl.col("score").fill_nan(None)).write_csv(partial)
+    write_table(table.with_columns(pl.col("score").fill_nan(None)), out)
     silent = listed.take(table["score"].is_nan().to_numpy())
     typer.echo(f"{out}: {len(table) - len(silent)} outfits scored, {len(silent)} without a score")
     if len(silent):

@@ -72,16 +72,17 @@ def sheet(
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
-    if out.suffix not in (".svg", ".png", ".pdf"):
+    kind = out.suffix.lower()
+    if kind not in (".svg", ".png", ".pdf"):
         raise DataError(f"{out} is not a picture; name it .svg, .png or .pdf")
     with rc_context(cast(Any, _STYLE)):
         figure = Figure(figsize=(width * columns, height * rows), layout="constrained")
         FigureCanvasAgg(figure)
         yield list(figure.subplots(rows, columns, squeeze=False, sharex=shared, sharey=shared).flat)
         with fresh_file(out) as partial:
-            stamp = {"Date": None} if out.suffix == ".svg" else {"CreationDate": None} if out.suffix == ".pdf" else {}
-            figure.savefig(partial, format=out.suffix[1:], dpi=200, metadata=stamp)
-            if out.suffix == ".svg":
+            stamp = {"Date": None} if kind == ".svg" else {"CreationDate": None} if kind == ".pdf" else {}
+            figure.savefig(partial, format=kind[1:], dpi=200, metadata=stamp)
+            if kind == ".svg":
                 partial.write_text(compact(partial.read_text()))
 
 

@@ -23,6 +23,7 @@ from goeswith.data.readers.photos import Photos
 from goeswith.data.understood import Understood
 from goeswith.data.variants import merge
 from goeswith.errors import DataError
+from goeswith.sheets import sheets_named
 
 ADDRESS = ("http://", "https://")
 
@@ -44,7 +45,7 @@ def recognise(source: Path) -> str:
             continue
         if name is not None:
             return name
-    if unreadable and not any(source.glob("items.*")):
+    if unreadable and not (source.is_dir() and sheets_named(source, "items")):
         raise unreadable[0]
     if source.suffix.lower() in XML:
         raise DataError(f"{source} is not recognised as a product feed; name its layout, as in: google {source}")

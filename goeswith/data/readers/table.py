@@ -27,7 +27,7 @@ from goeswith.data.readers.rows import (
 )
 from goeswith.data.understood import Understood
 from goeswith.errors import DataError
-from goeswith.sheets import ENDINGS, read_sheet
+from goeswith.sheets import read_sheet, sheets_named
 
 SPELLINGS = {name: name for name in TRANSLATED}
 SPLIT_WORDS = {"training": "train", "validation": "valid", "val": "valid", "dev": "valid"}
@@ -121,7 +121,7 @@ def _paths(source: Path, options: TableOptions) -> tuple[Path, Path | None, Path
 
 def _only(source: Path, name: str) -> Path | None:
     """The one table of that name in the folder, if any."""
-    paths = [path for ending in ENDINGS if (path := source / (name + ending)).is_file()]
+    paths = sheets_named(source, name)
     if len(paths) > 1:
         raise DataError(
             f"{source} has both {paths[0].name} and {paths[1].name}; choose with --option {name}={paths[0]}"
@@ -176,7 +176,12 @@ def _priced(items: pl.DataFrame, path: Path, skip_bad: bool) -> tuple[pl.DataFra
             f"{path}: no price can be read (the first is {column.filter(invalid)[0]!r}); "
             f"write prices as numbers of 0 or more, {GO_ON}"
         )
-    notes = [f"{invalid.sum()} prices are not numbers of 0 or more and count as unknown"] if invalid.any() else []
+    notes = []
+    if invalid.any():
+        first = str(column.filter(invalid)[0])
+        notes.append(
+            f"{invalid.sum()} prices are not numbers of 0 or more and count as unknown, the first is {first!r}"
+        )
     if len(kinds := currencies(column)) > 1:
         notes.append(
             f"prices are in several currencies ({', '.join(kinds)}), which filters and sums do not distinguish"
