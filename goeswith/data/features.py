@@ -137,6 +137,17 @@ def load_features(dataset: Dataset, encoder: str | None = None) -> Features:
     return _side_by_side([Features.load(path, dataset.catalogue) for path in paths])
 
 
+def features_if_any(dataset: Dataset, encoder: str | None = None) -> Features | None:
+    """As `load_features`; without a name, None where not exactly one encoder has made any.
+
+    Raises:
+        DataError, ConfigError: see there.
+    """
+    if encoder is None and len(list((dataset.path / "features").glob("*.safetensors"))) != 1:
+        return None
+    return load_features(dataset, encoder)
+
+
 def feature_paths(dataset: Dataset, encoder: str | None = None) -> list[Path]:
     """The files that `load_features` reads.
 
