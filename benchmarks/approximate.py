@@ -124,7 +124,8 @@ def measure(items: int, work: Path, repeats: int) -> dict[str, Any]:
     changed(index, work, rows[LARGE], states)
     for name, filters in (("", Filters()), (", filters leave 10 %", TENTH), (", filters leave 1 %", HUNDREDTH)):
         answered.append(_row(f"first stage, 1 % of the rows unindexed{name}", *turns(index, first(filters), repeats)))
-    unindexed = index.candidates.vectors.unindexed if index.candidates.vectors else 0
+    vectors = index.candidates.vectors
+    unindexed = vectors.table.index_stats("vector_idx").num_unindexed_rows if vectors else 0
     approximate.ENOUGH = usual
     folder = index.path / approximate.FOLDER
     size = sum(file.stat().st_size for file in folder.rglob("*") if file.is_file())

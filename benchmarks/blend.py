@@ -7,13 +7,21 @@ For each seed, the models are trained as the recipe says (runs that are there ar
 on the validation questions by pairwise logistic regression: `goeswith.train.trust`, the first model is the one that is
 never left out. The control is a blend of as many runs of one model, of this seed and the next ones of the recipe: what
 a blend of anything gives. Kept in docs/results/blend-NAME.json, which docs/results.md shows.
+
+With --popularity a second blend also knows how many training outfits wear an item: ln n, n at least 1, so that never is
+as once. Where wrong answers are drawn evenly from a catalogue, popular items are right more often, whatever they are
+worn with: that is no taste.
+
+With --together one more blend is made, of the mean of each model over all seeds of the recipe that are trained, and the
+mean of the first model alone stands beside it. There is one of each, whose interval knows no luck of training. The
+models themselves then have all of these seeds.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -28,10 +36,12 @@ from goeswith.evaluate.seeds import difference, judge, means
 from goeswith.experiments.recipes import Recipe, read_recipe
 from goeswith.experiments.trainings import trainings
 from goeswith.files import fresh_file
+from goeswith.models.floors import ItemFloor
+from goeswith.train.run import Run
 from goeswith.train.trust import TrustConfig, TrustQuestions, fit_trust
 
 RESULTS = Path(__file__).resolve().parents[1] / "docs" / "results"
-BLEND = "blend"
+BLEND, POPULARITY, TOGETHER = "blend", "popularity", "blend of all seeds"
 
 
 def main() -> None:
@@ -39,6 +49,8 @@ def main() -> None:
     parser.add_argument("recipe", type=Path)
     parser.add_argument("--models", nargs="+", required=True, help="names of the recipe's models")
     parser.add_argument("--control", help="a model of the recipe, of whose seeds a control is blended")
+    parser.add_argument("--popularity", action="store_true", help="also blend with how often items are worn")
+    parser.add_argument("--together", action="store_true", help="also blend the means over all seeds that are trained")
     parser.add_argument("--valid", required=True, help="validation questions, by the file's name")
     parser.add_argument("--test", help="test questions; without, only validation ones are asked")
     parser.add_argument("--work", type=Path, default=Path("runs/results/bench"), help="folder of the benches")
@@ -47,8 +59,11 @@ def main() -> None:
     parser.add_argument("--results", type=Path, default=RESULTS, help="folder for what was measured")
     options = parser.parse_args()
     recipe = read_recipe(options.recipe).only([*options.models, *([options.control] if options.control else [])])
-    recipe = replace(recipe, dataset=options.data or recipe.dataset, seeds=tuple(options.seeds or recipe.seeds))
-    results = measure(recipe, options.models, options.control, options.valid, options.test, options.work / recipe.name)
+    recipe = replace(recipe, dataset=options.data or recipe.dataset)
+    results = measure(
+        recipe, options.models, options.control, options.valid, options.test, options.work / recipe.name,
+        seeds=tuple(options.seeds or recipe.seeds), popularity=options.popularity, together=options.together,
+    )  # fmt: skip
     if options.test:
         with fresh_file(options.results / f"blend-{recipe.name}.json") as partial:
             partial.write_text(json.dumps(results, indent=1) + "\n")
@@ -56,7 +71,16 @@ def main() -> None:
 
 
 def measure(
-    recipe: Recipe, models: Sequence[str], control: str | None, valid: str, test: str | None, work: Path
+    recipe: Recipe,
+    models: Sequence[str],
+    control: str | None,
+    valid: str,
+    test: str | None,
+    work: Path,
+    *,
+    seeds: Sequence[int],
+    popularity: bool = False,
+    together: bool = False,
 ) -> dict[str, Any]:
     """Each model, the blend and its control on the test questions, what the blend has over each, and the weights."""
     dataset = Dataset(recipe.dataset)
@@ -65,14 +89,15 @@ def measure(
         for name in (valid, test)
         if name
     ]
-    answers = {seed: answered(recipe, seed, work, dataset, question_files) for seed in recipe.seeds}
+    worn = [answer(popularity_of(dataset), questions) for questions in question_files] if popularity else None
+    answers = {seed: answered(recipe, seed, work, dataset, question_files) for seed in seeds}
     sittings: dict[str, list[list[Report]]] = {}
     fitted = []
     for seed, of_seed in answers.items():
-        blends = {BLEND: {name: of_seed[name] for name in models}}
+        mixed = mixtures(BLEND, {name: of_seed[name] for name in models}, worn)
         if control:
-            blends[f"{control}, {len(models)} seeds"] = control_of(answers, control, seed, len(models))
-        mixed = {name: mix(name, parts) for name, parts in blends.items()}
+            name = f"{control}, {len(models)} seeds"
+            mixed[name] = mix(name, control_of(answers, control, seed, len(models)))
         weights, auc = mixed[BLEND][1:]
         spread = weights * [lead(of_seed[name][0]).std() for name in models]  # scores differ in scale
         shares = dict(zip(models, (spread / spread.sum()).tolist(), strict=True))
@@ -82,16 +107,31 @@ def measure(
             last = {name: of_seed[name][-1] for name in models} | {name: each[0] for name, each in mixed.items()}
             for name, each in last.items():
                 sittings.setdefault(name, []).append([report(each, dataset)])
+    if together:
+        runs_of = dict(trained(recipe.only(models), work, dataset, question_files))
+        means_of = {name: average(runs_of[name]) for name in models}
+        mixed = mixtures(TOGETHER, means_of, worn)
+        fitted.append({"seed": None, **{f"{name} valid_auc": each[2] for name, each in mixed.items()}})
+        if test:
+            last = {f"{models[0]}, all seeds": means_of[models[0]][-1]} | {n: each[0] for n, each in mixed.items()}
+            sittings |= {name: [[report(each, dataset)]] for name, each in last.items()}
+            sittings |= {name: [[report(run[-1], dataset)] for run in runs] for name, runs in runs_of.items()}
     scores = {name: next(iter(means(name, sat).values())) for name, sat in sittings.items()}
     compared = judge([difference(scores[BLEND], score) for name, score in scores.items() if name != BLEND])
     return {
         "recipe": recipe.name,
         "models": list(models),
-        "seeds": list(recipe.seeds),
+        "seeds": list(seeds),
         "valid": fitted,
         "test": [mean.score.to_dict() for mean in scores.values()],
         "compared": [line.to_dict() for line in compared],
     }
+
+
+def popularity_of(dataset: Dataset) -> ItemFloor:
+    """The mean of ln n over the items of an outfit, n how many training outfits wear an item, at least 1."""
+    worn = np.bincount(dataset.outfits.split("train").items, minlength=len(dataset.catalogue))
+    return ItemFloor(POPULARITY, np.log(np.maximum(worn, 1)))
 
 
 def answered(
@@ -107,6 +147,22 @@ def answered(
     return answers
 
 
+def trained(
+    recipe: Recipe, work: Path, dataset: Dataset, question_files: Sequence[Questions]
+) -> Iterator[tuple[str, list[list[Answers]]]]:
+    """Each model of the recipe, and what each of its runs that are finished says of each file of questions."""
+    for experiment in recipe.models:
+        outs = [training.out for training in trainings(replace(recipe, models=(experiment,)), work).values()]
+        finished = [out for out in outs if (out / "weights.safetensors").is_file()]
+        scorers = [Run(out).scorer(dataset) for out in finished]
+        yield experiment.name, [[answer(scorer, questions) for questions in question_files] for scorer in scorers]
+
+
+def average(runs: Sequence[Sequence[Answers]]) -> list[Answers]:
+    """The mean of what some runs say of each file of questions."""
+    return [replace(each[0], scores=np.mean([run.scores for run in each], axis=0)) for each in zip(*runs, strict=True)]
+
+
 def control_of(
     answers: Mapping[int, Mapping[str, list[Answers]]], model: str, seed: int, count: int
 ) -> dict[str, list[Answers]]:
@@ -116,6 +172,17 @@ def control_of(
         raise ConfigError(f"a control of {count} runs needs {count} seeds, the recipe has {len(seeds)}")
     begin = seeds.index(seed)
     return {f"{model} {each}": answers[each][model] for each in (seeds[begin:] + seeds[:begin])[:count]}
+
+
+def mixtures(
+    name: str, parts: Mapping[str, list[Answers]], worn: list[Answers] | None
+) -> dict[str, tuple[Answers, np.ndarray, float]]:
+    """`mix` of some parts and, where there is one, of the same and of popularity."""
+    mixed = {name: mix(name, parts)}
+    if worn is not None:
+        name = f"{name} with {POPULARITY}"
+        mixed[name] = mix(name, {**parts, POPULARITY: worn})
+    return mixed
 
 
 def mix(name: str, parts: Mapping[str, list[Answers]]) -> tuple[Answers, np.ndarray, float]:

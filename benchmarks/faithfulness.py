@@ -26,7 +26,7 @@ from goeswith.errors import GoeswithError
 from goeswith.evaluate.bootstrap import mean, resampled
 from goeswith.evaluate.calibration import Cases, Scale, cases
 from goeswith.evaluate.reliability import Reliability, measure
-from goeswith.experiments.figures import reliability_curve
+from goeswith.experiments.figures import ACCENT, QUIET, sheet
 from goeswith.files import fresh_file
 from goeswith.shop.contributions import leave_one_out, pair_matrix
 from goeswith.tables import markdown
@@ -80,6 +80,24 @@ def main() -> None:
         text = filled(text, block, table)
     with fresh_file(options.page) as partial:
         partial.write_text(text)
+
+
+def reliability_curve(measured: Mapping[str, Reliability], out: Path) -> Path:
+    """Draw how often outfits were true that were given a probability: one panel a scorer, by its name.
+
+    A dot for each bin with its 95 % interval by outfit; on the diagonal a probability means what it says.
+    """
+    with sheet(out, 1, len(measured)) as panels:
+        for axes, (name, reliability) in zip(panels, measured.items(), strict=True):
+            ends = [0.0, 1.0]
+            axes.plot(ends, ends, color=QUIET, linewidth=0.8, linestyle="--")
+            for part in reliability.bins:
+                axes.vlines(part.predicted, part.low, part.high, color=ACCENT, alpha=0.35, linewidth=1.6)
+                axes.plot(part.predicted, part.observed, "o", color=ACCENT, markersize=3.4)
+            axes.set(xlim=ends, ylim=ends, aspect="equal", xlabel="predicted probability", ylabel="observed frequency")
+            axes.set_title(f"{name}\nBrier {reliability.brier:.3f}, calibration error {reliability.ece:.3f}")
+            axes.tick_params(length=0)
+    return out
 
 
 def filled(text: str, block: str, table: str) -> str:

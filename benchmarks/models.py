@@ -52,6 +52,7 @@ TRIALS: dict[str, tuple[str, dict[str, Any]]] = {
     "Bi-LSTM": ("bilstm", {}),
     "OutfitTransformer": ("outfit-transformer", {}),
     "BPR-DAE": ("bpr-dae", {}),
+    "Group towers": ("group-towers", {}),
     "AKD-DBPR, whole outfits": ("akd-dbpr", {"sides": "groups"}),
 }
 """What is measured → model, and settings that are not its defaults."""

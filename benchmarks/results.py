@@ -128,7 +128,8 @@ def prepare(name: str, recipe: Recipe, data: Path, folder: Path, say: Say) -> No
             drawing = name == "sample"
             imported = read(name, None if drawing else data / name, workdir=Path(drawn), **(SAMPLE if drawing else {}))
             create(imported, dest, layout=name)
-    for encoder in (recipe.encoder or "").split("+"):
+    wanted = [recipe.encoder or "", *(experiment.encoder for experiment in recipe.models)]
+    for encoder in dict.fromkeys(name for each in wanted for name in each.split("+") if name):
         if not (dest / "features" / f"{encoder}.safetensors").exists():
             say(f"encode {name} with {encoder}")
             encode(Dataset(dest), encoder)

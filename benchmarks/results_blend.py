@@ -13,6 +13,9 @@ from goeswith.tables import chance, interval, markdown, value
 HEAD = """**A blend of models**: the weighted sum of their scores. The weights are fitted on validation questions by
 pairwise logistic regression (`benchmarks/blend.py`), test questions were asked once. p is after Holm."""
 
+WORN = """ With popularity, ln of how many training outfits wear an item (never is as once) has a weight too: where
+wrong answers are drawn evenly from the catalogue, popular items are right more often, which is no taste."""
+
 
 def blend(folder: Path, name: str) -> str:
     """A table of the blend and its models on the recipe's test questions; nothing where none was measured."""
@@ -21,11 +24,12 @@ def blend(folder: Path, name: str) -> str:
         return ""
     results: dict[str, Any] = json.loads(path.read_text())
     over = {line["against"]: line for line in results["compared"]}
-    shares = {model: [fit["shares"][model] for fit in results["valid"]] for model in results["models"]}
+    seeds = [fit for fit in results["valid"] if "shares" in fit]
+    shares = {model: [fit["shares"][model] for fit in seeds] for model in results["models"]}
     rows = [
         [
             line["scorer"],
-            str(len(results["seeds"])),
+            str(len(line["seeds"])),
             value(Score.from_dict(line)),
             *_beside(line["scorer"], over, shares),
         ]
@@ -33,8 +37,9 @@ def blend(folder: Path, name: str) -> str:
     ]
     first = results["test"][0]
     head = ["", "seeds", f"AUC, {first['negatives']}", "the blend is ahead by", "share in it"]
-    aucs = ", ".join(f"{fit['valid_auc']:.3f}" for fit in results["valid"])
-    return f"{HEAD} Validation AUC of the blend by seed, cross-fitted: {aucs}.\n\n{markdown(head, rows)}"
+    aucs = ", ".join(f"{fit['valid_auc']:.3f}" for fit in seeds)
+    about = WORN if any("popularity" in line["scorer"] for line in results["test"]) else ""
+    return f"{HEAD}{about} Validation AUC of the blend by seed, cross-fitted: {aucs}.\n\n{markdown(head, rows)}"
 
 
 def _beside(model: str, over: Mapping[str, Any], shares: Mapping[str, list[float]]) -> tuple[str, str]:

@@ -146,6 +146,29 @@ def read_table(path: Path) -> pl.DataFrame:
     return read_sheet(path, foreign=False).table
 
 
+def table_kind(dest: Path) -> str:
+    """Ending of a table that is to be written, ``.csv`` or ``.parquet``, in small letters.
+
+    Raises:
+        DataError: the name ends otherwise.
+    """
+    kind = dest.suffix.lower()
+    if kind not in (".csv", ".parquet"):
+        raise DataError(f"{dest} is neither .csv nor .parquet; name a file of one of these types")
+    return kind
+
+
+def write_table(table: pl.DataFrame, dest: Path) -> None:
+    """Write a table as CSV or Parquet, by the ending of the name, whatever its case.
+
+    Raises:
+        DataError: the name ends otherwise, or it cannot be written there.
+    """
+    kind = table_kind(dest)
+    with fresh_file(dest) as partial:
+        table.write_csv(partial) if kind == ".csv" else table.write_parquet(partial)
+
+
 def read_lines(path: Path, *, blank: bool = False) -> pl.Series:
     """The lines of a text file without their ends; blank lines only count where `blank` says so.
 

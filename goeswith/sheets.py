@@ -49,6 +49,12 @@ class Sheet:
         return self.table.select(self.rows, pl.exclude("row"))
 
 
+def sheets_named(folder: Path, name: str) -> list[Path]:
+    """The tables of a folder that are called `name`, whatever the case of the letters and of the ending."""
+    wanted = {f"{name}{ending}" for ending in ENDINGS}
+    return sorted(path for path in folder.iterdir() if path.name.lower() in wanted and path.is_file())
+
+
 def read_sheet(path: Path, *, quiet: bool = False, foreign: bool = True) -> Sheet:
     """Read a Parquet file or CSV; every CSV column is text, null where it is empty. Blank lines are no rows.
 

@@ -11,19 +11,23 @@ import typer
 
 from goeswith.cli.options import (
     LARGEST_SEED,
+    AllowPrivateOption,
     DatasetArgument,
     DeviceOption,
+    DownloadOption,
     EncoderOption,
     EngineOption,
     JsonOption,
+    Reading,
     SetOption,
     bar,
     bars,
-    features_if_any,
+    with_groups,
 )
 from goeswith.errors import ConfigError, DataError
 
 
+@with_groups
 def import_(
     layout: Annotated[
         str,
@@ -47,23 +51,13 @@ def import_(
         int | None, typer.Option(min=0, max=LARGEST_SEED, help="Random seed of splits and sample. Default: 0.")
     ] = None,
     outfits: Annotated[int | None, typer.Option(help="Only for sample: how many outfits to generate.")] = None,
-    option: Annotated[
-        list[str] | None, typer.Option(metavar="KEY=VALUE", help="Option of the layout; repeatable.")
-    ] = None,
-    column: Annotated[
-        list[str] | None,
-        typer.Option(metavar="OURS=YOURS", help="For tables and exports: map a column; repeatable."),
-    ] = None,
-    groups: Annotated[
-        Path | None, typer.Option(help="For tables and exports: file of lines such as Kleider=dress.")
-    ] = None,
+    *,
+    reading: Reading,
     looks: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Saved looks of the studio (looks.sqlite) to learn from.")
     ] = None,
-    download: Annotated[bool, typer.Option(help="Download pictures given by web address.")] = True,
-    allow_private: Annotated[
-        bool, typer.Option("--allow-private", help="Download from private networks as well.")
-    ] = False,
+    download: DownloadOption = True,
+    allow_private: AllowPrivateOption = False,
 ) -> None:
     """Import a published data set, a shop's export, or your own tables.
 
@@ -78,7 +72,7 @@ def import_(
     from goeswith.data.importing import import_data, preview
 
     layout, positional = _paths_of(layout, paths or [], dry_run)
-    options, dest = layout_options(layout, option, column, outfits, groups, allow_private), positional[-1]
+    options, dest = layout_options(layout, reading, outfits, allow_private), positional[-1]
     source = positional[0] if len(positional) == 2 else None
     if dry_run:
         if source is None:
@@ -119,38 +113,33 @@ def _paths_of(layout: str, paths: list[Path], dry_run: bool) -> tuple[str, list[
 
 
 def layout_options(
-    layout: str,
-    option: list[str] | None,
-    column: list[str] | None,
-    outfits: int | None = None,
-    groups: Path | None = None,
-    allow_private: bool = False,
+    layout: str, reading: Reading, outfits: int | None = None, allow_private: bool = False
 ) -> dict[str, Any]:
     """What a reader is given: the options of its layout, and those that have a flag of their own."""
     from goeswith.data.readers import OWN_PICTURES
 
     mapped = (*OWN_PICTURES, "auto")
-    options: dict[str, Any] = _pairs(option, "--option")
+    options: dict[str, Any] = _pairs(reading.option, "--option")
     if "columns" in options:
         raise ConfigError("columns are mapped with --column OURS=YOURS, not with --option")
     if "groups" in options:
         raise ConfigError("groups are chosen with --groups FILE, not with --option")
     if layout == "sample" and (reserved := {"seed", "progress"} & set(options)):
         raise ConfigError(f"the sample has no option {min(reserved)!r}; its seed is given with --seed")
-    if column:
+    if reading.column:
         if layout not in mapped:
             raise ConfigError(f"--column is for layout 'table' and exports, not for {layout!r}; leave it out")
-        options["columns"] = _pairs(column, "--column")
+        options["columns"] = _pairs(reading.column, "--column")
     if outfits is not None:
         if layout != "sample" or "outfits" in options:
             raise ConfigError("--outfits sets the size of the sample and may be given once; leave it out")
         options["outfits"] = outfits
-    if groups is not None:
+    if reading.groups is not None:
         if layout not in mapped:
             raise ConfigError(f"--groups is for layout 'table' and exports, not for {layout!r}; leave it out")
         from goeswith.data.group_map import read_groups
 
-        options["groups"] = read_groups(groups)
+        options["groups"] = read_groups(reading.groups)
     if allow_private:
         if layout not in mapped:
             raise ConfigError(f"layout {layout!r} downloads nothing; leave --allow-private out")
@@ -295,7 +284,7 @@ def questions(
         raise typer.BadParameter("--outfits, --out and --task must be given together")
     if negatives is not None and task is None:
         raise typer.BadParameter("--negatives needs --task; without --task, all usual questions are created")
-    if out is not None and out.suffix != ".parquet":
+    if out is not None and out.suffix.lower() != ".parquet":
         raise typer.BadParameter(f"questions are stored as Parquet; {out} must end in .parquet")
     if match is not None and negatives not in (None, "matched"):
         raise typer.BadParameter(f"--match is for matched negatives, not for {negatives}")
@@ -357,6 +346,7 @@ def audit(
       goeswith audit data/mango data/mango/questions/test-fitb-random.parquet --json
     """
     from goeswith.data.dataset import Dataset
+    from goeswith.data.features import features_if_any
     from goeswith.evaluate.audit import audit as audit_files
     from goeswith.tables import plain
 

@@ -12,6 +12,7 @@ import typer
 
 from goeswith import __version__
 from goeswith.cli import data as data_cli
+from goeswith.cli import evaluation as evaluation_cli
 from goeswith.cli import publishing as publishing_cli
 from goeswith.cli import rules as rules_cli
 from goeswith.cli import runs as run_cli
@@ -35,7 +36,7 @@ app = typer.Typer(
 app.command("import")(data_cli.import_)
 for _command in (
     data_cli.check, data_cli.encode, data_cli.encoders, data_cli.questions, data_cli.audit,
-    run_cli.train, run_cli.evaluate, run_cli.score, run_cli.export,
+    run_cli.train, evaluation_cli.evaluate, run_cli.score, run_cli.export,
 ):  # fmt: skip
     app.command()(_command)
 app.add_typer(rules_cli.app, name="rules")

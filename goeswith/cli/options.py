@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, fields
 from functools import wraps
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -38,6 +39,8 @@ DeviceOption = Annotated[
     ),
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
+DownloadOption = Annotated[bool, typer.Option(help="Download pictures given by web address.")]
+AllowPrivateOption = Annotated[bool, typer.Option("--allow-private", help="Download from private networks as well.")]
 PopularityOption = Annotated[
     float | None,
     typer.Option(help="0: taste only; 1: bestsellers. Default: fitted on validation outfits."),
@@ -65,6 +68,21 @@ class Preferences:
     diversity: Annotated[float, typer.Option(help="0: best scores only; up to 1: more varied results.")] = 0.0
     popularity: PopularityOption = None
     coherent: CoherentOption = True
+
+
+@dataclass(frozen=True)
+class Reading:
+    """How a source is read where its layout leaves it open."""
+
+    option: Annotated[list[str] | None, typer.Option(metavar="KEY=VALUE", help="Option of the layout; repeatable.")] = (
+        None
+    )
+    column: Annotated[
+        list[str] | None, typer.Option(metavar="OURS=YOURS", help="For tables and exports: map a column; repeatable.")
+    ] = None
+    groups: Annotated[
+        Path | None, typer.Option(help="For tables and exports: file of lines such as Kleider=dress.")
+    ] = None
 
 
 def _flag(kind: Any, option: typer.models.OptionInfo, default: Any) -> inspect.Parameter:
@@ -103,6 +121,7 @@ GROUPS: dict[type, tuple[dict[str, inspect.Parameter], Callable[[dict[str, Any]]
     Filters: (_filter_flags(), _filters),
     Output: (_flags_of(Output), lambda flags: Output(**flags)),
     Preferences: (_flags_of(Preferences), lambda flags: Preferences(**flags)),
+    Reading: (_flags_of(Reading), lambda flags: Reading(**flags)),
 }
 """Class of a parameter → the flags that it stands for, and what makes it of their values."""
 
@@ -129,15 +148,6 @@ def with_groups(command: Callable[..., None]) -> Callable[..., None]:
     called.__signature__ = inspect.Signature(shown)  # type: ignore[attr-defined]
     called.__annotations__ = {parameter.name: parameter.annotation for parameter in shown}
     return called
-
-
-def features_if_any(dataset: Any, encoder: str | None) -> Any:
-    """Features for the cosine floor; none where nothing is encoded yet and none were asked for."""
-    from goeswith.data.features import load_features
-
-    if encoder is None and len(list((dataset.path / "features").glob("*.safetensors"))) != 1:
-        return None
-    return load_features(dataset, encoder)
 
 
 @contextmanager

@@ -1,12 +1,10 @@
-"""Commands for runs: train a model, evaluate it, score outfits with it, export it."""
+"""Commands for runs: train a model, score outfits with it, export it."""
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
-from dataclasses import asdict, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -15,17 +13,14 @@ from goeswith.cli.options import (
     DeviceOption,
     EncoderOption,
     EngineOption,
-    JsonOption,
     SetOption,
     bar,
-    features_if_any,
 )
 from goeswith.errors import DataError
 
 if TYPE_CHECKING:
     from goeswith.data.dataset import Dataset
     from goeswith.schemas import Result
-    from goeswith.scores import Difference, Score
     from goeswith.train.loop import Progress
 
 
@@ -189,167 +184,6 @@ def _epochs(stage: str) -> Progress:
     return print_epoch
 
 
-def evaluate(
-    paths: Annotated[
-        list[str], typer.Argument(metavar="[RUN] DATASET", help="Folder of a run (optional with --scores), data set.")
-    ],
-    questions: Annotated[
-        list[Path] | None, typer.Option(help="Question file; repeatable. Default: all test files.")
-    ] = None,
-    against: Annotated[Path | None, typer.Option(help="Another run to compare with, paired by question.")] = None,
-    scores: Annotated[
-        list[Path] | None,
-        typer.Option(
-            metavar="FILE", help="Scores of another program (CSV or Parquet, see docs/evaluate.md); repeatable."
-        ),
-    ] = None,
-    allow_incomplete: Annotated[
-        bool,
-        typer.Option(
-            "--allow-incomplete", help="With --scores: missing scores count as wrong, extra rows are ignored."
-        ),
-    ] = False,
-    rows: Annotated[Path | None, typer.Option(help="Folder to save per-question results in (Parquet).")] = None,
-    retrieval: Annotated[
-        bool, typer.Option(help="Also measure retrieval over whole groups. Off with --questions.")
-    ] = True,
-    measure: Annotated[
-        list[str] | None, typer.Option(help="Another measure, module:Name; repeatable (see docs/plugins.md).")
-    ] = None,
-    device: DeviceOption = None,
-    as_json: JsonOption = False,
-) -> None:
-    """Measure a run, or scores of another program, on the frozen test questions.
-
-    Prints AUC, FITB accuracy, MRR and recall with 95 % intervals and signatures, below those of simple baselines.
-
-    \b
-    Examples:
-      goeswith evaluate runs/add-gnn data/ccp --against runs/no-teacher
-      goeswith evaluate data/ccp --scores clip.csv
-    """
-    import numpy as np
-
-    from goeswith.data.dataset import Dataset
-    from goeswith.data.devices import open_device
-    from goeswith.data.features import load_features
-    from goeswith.data.questions import read_questions
-    from goeswith.evaluate.audit import floor_scores, yardsticks
-    from goeswith.evaluate.evaluate import answer, compare, report
-    from goeswith.evaluate.external import read_answers
-    from goeswith.evaluate.reliability import calibrated
-    from goeswith.evaluate.retrieval_report import survey
-    from goeswith.tables import difference, long_table, plain
-    from goeswith.train.run import Run
-
-    outside = list(dict.fromkeys(scores or []))
-    if len(paths) > 2 or (len(paths) == 1 and not outside):
-        raise typer.BadParameter("give RUN and DATASET, or DATASET and --scores FILE")
-    if allow_incomplete and not outside:
-        raise typer.BadParameter("--allow-incomplete needs --scores FILE")
-    opened = Dataset(paths[-1])
-    processor = open_device(device)
-    runs = [Run(path, processor) for path in (*paths[:-1], against) if path is not None]
-    files = questions or _test_questions(opened)
-    question_sets = [read_questions(file, opened.catalogue) for file in files]
-    features = load_features(opened, runs[0].config["encoder"]) if runs else features_if_any(opened, None)
-    floors = yardsticks(opened, features)
-    names = _unique_names([run.path for run in runs] + outside, [floor.name for floor in floors.values()], len(runs))
-    answer_files = [
-        read_answers(path, question_sets, name=name, allow_incomplete=allow_incomplete)
-        for path, name in zip(outside, names[len(runs) :], strict=True)
-    ]
-    scorers: list[Any] = []
-    for run, name in zip(runs, names, strict=False):
-        scorers.append(run.scorer(opened, features if run.config["encoder"] == features.encoder else None))
-        scorers[-1].name = name
-    if len(paths) == 2 and (taught := runs[0].taught(scorers[0], opened.catalogue)):
-        scorers.append(taught)
-    scored: list[Score] = []
-    compared: list[Difference] = []
-    for number, file in enumerate(files):
-        run_answers = [answer(scorer, question_sets[number], measures=measure or ()) for scorer in scorers]
-        file_answers = [replace(some.answers[number], measures=tuple(measure or ())) for some in answer_files]
-        in_order = run_answers + file_answers if len(paths) == 2 else file_answers + run_answers
-        reports = [report(answers, opened) for answers in in_order]
-        scored += floor_scores(question_sets[number], opened, floors)
-        scored += [score for each in reports for score in each.summary]
-        compared += [line for each in reports[1:] for line in compare(reports[0], each)]
-        if rows is not None:
-            for each in reports:
-                each.write(rows / f"{each.scorer}-{file.stem}.parquet")
-    retrieved: list[Score] = []
-    if retrieval and scorers and not questions:
-        usable = features.present if features else np.ones(len(opened.catalogue), bool)
-        floor_reports, measured = survey(opened, floors, scorers, usable)
-        retrieved = [score for each in floor_reports + measured for score in each.summary]
-        names = [scorer.name for scorer in scorers]
-        plainly = [each for each in measured if each.scorer in names]  # without corrections
-        compared += [line for each in plainly[1:] for line in compare(plainly[0], each)]
-        if rows is not None:
-            for each in plainly:
-                each.write(rows / f"{each.scorer}-retrieval.parquet")
-    calibrations = [(scorer.name, held) for scorer in scorers[: len(runs)] if (held := calibrated(scorer, opened))]
-    if as_json:
-        counts = [{"scorer": external.name, "file": str(external.path), **external.counts} for external in answer_files]
-        relied = [{"scorer": name, **asdict(held)} for name, held in calibrations]
-        parts = {
-            "summary": [score.to_dict() for score in scored],
-            "retrieval": [score.to_dict() for score in retrieved],
-            "compared": [line.to_dict() for line in compared],
-            "scores": counts,
-            "calibration": relied,
-            "notes": [f"{name}: {run.notes}" for run, name in zip(runs, names, strict=False)],
-        }
-        typer.echo(json.dumps(parts, indent=2))
-        return
-    typer.echo(plain(*long_table(scored)))
-    if retrieved:
-        _print_retrieval(retrieved)
-    for line in compared:
-        difference_of = f"{line.scorer} − {line.against}, {line.task} {line.negatives} {line.metric}"
-        typer.echo(f"{difference_of}: {difference(line)}")
-    for name, held in calibrations:
-        typer.echo(f"{name}, as a probability: {held}")
-    for run, name in zip(runs, names, strict=False):
-        typer.echo(f"{name}: {run.notes}")
-    for external in answer_files:
-        if faults := ", ".join(f"{count} {fault}" for fault, count in external.counts.items() if count):
-            typer.echo(f"{external.path} is not complete: {faults}")
-
-
-def _print_retrieval(scores: list[Score]) -> None:
-    """The section on retrieval."""
-    from goeswith.tables import OFFERS, plain, retrieval_table
-
-    typer.echo(f"\nRetrieval. {OFFERS}\n")
-    typer.echo(plain(*retrieval_table(scores)))
-    typer.echo("")
-    for signature in dict.fromkeys(score.signature for score in scores):
-        typer.echo(signature)
-    typer.echo("")
-
-
-def _test_questions(dataset: Any) -> list[Path]:
-    """The question files of the test split; of ``folder#source`` those of the source."""
-    folder, prefix = dataset.path / "questions", f"{dataset.outfit_source}-" if dataset.outfit_source else ""
-    files = [*sorted(folder.glob(f"{prefix}test-*.parquet")), *sorted(folder.glob("official-test-*.parquet"))]
-    if not files:
-        named = f"{dataset.path}{f'#{dataset.outfit_source}' if prefix else ''}"
-        raise DataError(f"{dataset.path} has no test questions; make them with: goeswith questions {named}")
-    return files
-
-
-def _unique_names(paths: Sequence[Path], used: Sequence[str], folders: int) -> list[str]:
-    """A name for each scorer: of its folder (the first `folders` paths) or file, its path where that is not enough."""
-    short = [path.name if number < folders else path.stem for number, path in enumerate(paths)]
-    every = [*used, *short]
-    return [
-        name if every.count(name) == 1 else "-".join(path.parts).lstrip("/-.")
-        for name, path in zip(short, paths, strict=True)
-    ]
-
-
 def score(
     run: Annotated[Path, typer.Argument(metavar="RUN", help="Folder of a run.")],
     dataset: DatasetArgument,
@@ -391,9 +225,10 @@ def _score_list(run: Path, dataset: str, outfits: Path, out: Path) -> None:
 
     from goeswith.data.dataset import Dataset
     from goeswith.data.outfits import read_outfits
-    from goeswith.files import fresh_file
+    from goeswith.files import table_kind, write_table
     from goeswith.train.run import Run
 
+    table_kind(out)
     opened = Dataset(dataset)
     listed = read_outfits(outfits, opened.catalogue)
     if out.resolve() == outfits.resolve():
@@ -402,8 +237,7 @@ def _score_list(run: Path, dataset: str, outfits: Path, out: Path) -> None:
     scorer = trained.scorer(opened)
     scores = scorer.score(*listed.padded())
     table = pl.DataFrame({"outfit_id": listed.outfit_ids.tolist(), "items": listed.lengths, "score": scores})
-    with fresh_file(out) as partial:
-        table.with_columns(pl.col("score").fill_nan(None)).write_csv(partial)
+    write_table(table.with_columns(pl.col("score").fill_nan(None)), out)
     silent = listed.take(table["score"].is_nan().to_numpy())
     typer.echo(f"{out}: {len(table) - len(silent)} outfits scored, {len(silent)} without a score")
     if len(silent):

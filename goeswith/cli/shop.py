@@ -13,12 +13,15 @@ import typer
 
 from goeswith.cli.options import (
     LARGEST_SEED,
+    AllowPrivateOption,
     CoherentOption,
     DeviceOption,
+    DownloadOption,
     JsonOption,
     Output,
     PopularityOption,
     Preferences,
+    Reading,
     SetOption,
     bar,
     bars,
@@ -46,27 +49,23 @@ CommonOption = Annotated[int, typer.Option(min=0, help="How many added items two
 
 
 @app.command()
+@with_groups
 def build(
     source: Annotated[
         Path, typer.Argument(metavar="SOURCE", help="Export: a file, or a folder with orders, pictures, ...")
     ],
     out: Annotated[Path, typer.Argument(metavar="OUT", help="Folder to build in; updated if it exists.")],
     layout: Annotated[str, typer.Option(help="Layout of SOURCE, see goeswith import. Default: detected.")] = "auto",
-    column: Annotated[
-        list[str] | None, typer.Option(metavar="OURS=YOURS", help="For tables and exports: map a column; repeatable.")
-    ] = None,
-    option: Annotated[
-        list[str] | None, typer.Option(metavar="KEY=VALUE", help="Option of the layout; repeatable.")
-    ] = None,
-    groups: Annotated[
-        Path | None, typer.Option(help="For tables and exports: file of lines such as Kleider=dress.")
-    ] = None,
+    *,
+    reading: Reading,
     model: Annotated[Path | None, typer.Option(metavar="RUN", help="Use this run instead of training one.")] = None,
     rules: Annotated[Path | None, typer.Option(help="Without outfits: TOML file of what goes with what.")] = None,
     settings: SetOption = None,
     seed: Annotated[
         int, typer.Option(min=0, max=LARGEST_SEED, help="Random seed of splits, training and looks shown.")
     ] = 0,
+    download: DownloadOption = True,
+    allow_private: AllowPrivateOption = False,
 ) -> None:
     """Build everything that goeswith serve needs from a shop's export, in one command.
 
@@ -90,8 +89,9 @@ def build(
 
     with bars() as progress:
         built = build_shop(
-            source, out, layout=layout, options=layout_options(layout, option, column, groups=groups), model=model,
-            rules=rules, settings=settings or (), seed=seed, say=say, progress=progress,
+            source, out, layout=layout, model=model, rules=rules, settings=settings or (), seed=seed,
+            options=layout_options(layout, reading, allow_private=allow_private),
+            pictures=download, say=say, progress=progress,
         )  # fmt: skip
     typer.echo(f"Open {built.page} to see the looks, or serve them: goeswith serve {out}")
     if built.unlearned:
@@ -215,7 +215,7 @@ def looks(
         raise typer.BadParameter("give --out looks.csv, --sheet sheet.png, or both")
     if sheet is not None and sheet.suffix.lower() not in (".png", ".jpg", ".jpeg"):
         raise typer.BadParameter(f"{sheet} is not named as a picture; name it .png or .jpg")
-    if out is not None and out.suffix not in (".csv", ".json"):
+    if out is not None and out.suffix.lower() not in (".csv", ".json"):
         raise typer.BadParameter(f"{out} is neither .csv nor .json; name a file of one of these types")
     stylist = _stylist(index)
     rows = anchors_for(stylist, wanted or (), anchors, seed)
@@ -283,7 +283,7 @@ def improve(
     """
     stylist = _stylist(index)
     swaps = stylist.improve(items, locked=lock or (), filters=filters, k=k, coherent=coherent)
-    why_none = "" if swaps else stylist.why_no_swap(items, lock or ())
+    why_none = "" if swaps else stylist.why_no_swap(items, lock or (), filters, coherent)
     _print_results(stylist, swaps, output, "swaps", why_none)
 
 
@@ -304,11 +304,10 @@ def similar(
       goeswith similar indices/mango shoes-9
       goeswith similar indices/mango shoes-9 -k 5 --colour black
     """
-    from goeswith.shop.answers import NONE_ALIKE
-
     stylist = _stylist(index)
     substitutes = stylist.similar(item, filters=filters, k=k)
-    _print_results(stylist, substitutes, output, "similar", NONE_ALIKE)
+    why_none = "" if substitutes else stylist.why_none_alike(item, filters)
+    _print_results(stylist, substitutes, output, "similar", why_none)
 
 
 @app.command()
@@ -317,6 +316,7 @@ def explain(
     index: IndexArgument,
     items: ItemsArgument,
     swap: Annotated[bool, typer.Option("--swap/--no-swap", help="Also search for the best swap.")] = True,
+    lock: Annotated[list[str] | None, typer.Option(metavar="ITEM", help="Keep this item; repeatable.")] = None,
     *,
     output: Output,
 ) -> None:
@@ -333,7 +333,7 @@ def explain(
     from goeswith.shop.explain import tables
 
     stylist = _stylist(index)
-    explanation = explain_outfit(stylist, items, swap=swap)
+    explanation = explain_outfit(stylist, items, swap=swap, locked=lock or ())
     if output.as_json:
         typer.echo(json.dumps(explanation.to_dict(), indent=2))
         return

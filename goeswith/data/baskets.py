@@ -13,7 +13,7 @@ from goeswith.data.cells import ids
 from goeswith.data.columns import missing_columns
 from goeswith.data.readers.headers import key
 from goeswith.errors import DataError
-from goeswith.sheets import Sheet, read_sheet
+from goeswith.sheets import Sheet, read_sheet, sheets_named
 
 BASKET = (
     "outfit_id set_id look_id order_id order order_number order_name basket_id basket cart_id transaction_id "
@@ -68,8 +68,13 @@ def gather(
     groups = dict(items.select("item_id", "group").iter_rows())
     made = Made()
     for name in BESIDE:
-        path = paths[name] or (source / f"{name}.csv" if source.is_dir() else None)
-        if path is None or (paths[name] is None and not path.is_file()):
+        beside = sheets_named(source, name) if paths[name] is None and source.is_dir() else []
+        if len(beside) > 1:
+            raise DataError(
+                f"{source} has both {beside[0].name} and {beside[1].name}; choose with --option {name}={beside[0]}"
+            )
+        path = paths[name] or next(iter(beside), None)
+        if path is None:
             continue
         more = read_sets(path, ids_known) if name == "sets" else read_baskets(path, ids_known, groups, name)
         if more.outfits.is_empty() and not skip_bad:

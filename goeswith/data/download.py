@@ -123,8 +123,9 @@ def _result(addresses: dict[str, str], pictures: PictureCache, job: _Job) -> Dow
     done.failures_file = pictures.write_failures(done.failures)
     if done.failures and not done.pictures:
         _, address, reason = done.failures[0]
+        count = len({address for _, address, _ in done.failures})
         raise DataError(
-            f"not one of {len(done.failures):,} pictures could be downloaded; the first, {address}: {reason}; "
+            f"not one of {count:,} pictures could be downloaded; the first, {address}: {reason}; "
             "correct that, or continue without pictures with --no-download"
         )
     return done

@@ -23,8 +23,8 @@ from goeswith.data.dataset import Dataset
 from goeswith.data.tensors import KINDS, Blocks, find_tensor, write_tensors
 from goeswith.errors import CatalogueError, ConfigError, DataError
 
-TOKENS = "minilm-tokens"
-"""The encoder whose features are numbers of word pieces, for a model that learns to read."""
+TOKENS, WORD_IDS = "minilm-tokens", "word-ids"
+"""The encoders whose features are numbers of word pieces and of words, for models that learn to read."""
 BLOCK = 1 << 14
 """Vectors that are looked at together."""
 
@@ -122,7 +122,7 @@ class FeatureFile:
 
 
 def load_features(dataset: Dataset, encoder: str | None = None) -> Features:
-    """The features that `encoder` made for a data set; without a name, those of all encoders there are (but `TOKENS`).
+    """The features that `encoder` made for a data set; without a name, those of all encoders that are no numbers.
 
     Names joined by ``+``, such as ``efficientnet-lite0+minilm``, give the features of each side by side; an item is
     present where all of them have it.
@@ -135,6 +135,17 @@ def load_features(dataset: Dataset, encoder: str | None = None) -> Features:
     if len(paths) == 1:
         return Features.load(paths[0], dataset.catalogue)
     return _side_by_side([Features.load(path, dataset.catalogue) for path in paths])
+
+
+def features_if_any(dataset: Dataset, encoder: str | None = None) -> Features | None:
+    """As `load_features`; without a name, None where not exactly one encoder has made any.
+
+    Raises:
+        DataError, ConfigError: see there.
+    """
+    if encoder is None and len(list((dataset.path / "features").glob("*.safetensors"))) != 1:
+        return None
+    return load_features(dataset, encoder)
 
 
 def feature_paths(dataset: Dataset, encoder: str | None = None) -> list[Path]:
@@ -162,7 +173,7 @@ def feature_paths(dataset: Dataset, encoder: str | None = None) -> list[Path]:
         raise DataError(f"{dataset.path} has no features yet; run goeswith encode {dataset.path}")
     if len(paths) > 1:
         encoders = [read_metadata(path).get("encoder", path.stem) for path in paths]
-        return feature_paths(dataset, "+".join(name for name in encoders if name != TOKENS))
+        return feature_paths(dataset, "+".join(name for name in encoders if name not in (TOKENS, WORD_IDS)))
     return paths
 
 

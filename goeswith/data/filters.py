@@ -34,6 +34,10 @@ class Filters:
     categories, groups, brands, colours, seasons, genders: allowed values; case and surrounding blanks do not matter.
     exclude: items that must not be offered, by id, SKU or product. price_min, price_max: inclusive, in the catalogue's
     currency. in_stock: only items whose column ``stock`` says so.
+
+    Raises:
+        CatalogueError: a text stands where a list of values should, a price is below 0 or not finite, or price_min is
+            above price_max.
     """
 
     categories: tuple[str, ...] = _values_of("category")
@@ -125,6 +129,24 @@ class Filters:
             if getattr(self, name)
         }
         return replace(self, **written) if written else self
+
+    def parts(self) -> dict[str, str]:
+        """What is asked for, in words, by the name of the filter: ``{"price_max": "price up to 20"}``."""
+        parts = {
+            name: f"{column} {' or '.join(getattr(self, name))}"
+            for name, column in COLUMN_OF.items()
+            if getattr(self, name)
+        }
+        for name, words in (("price_min", "price from"), ("price_max", "price up to")):
+            if (value := getattr(self, name)) is not None:
+                parts[name] = f"{words} {value:g}"
+        if self.exclude:
+            parts["exclude"] = f"{len(self.exclude)} excluded item{'s' * (len(self.exclude) > 1)}"
+        return parts | ({"in_stock": "in stock"} if self.in_stock else {})
+
+    def without(self, name: str) -> Filters:
+        """The same without one of them."""
+        return replace(self, **{name: getattr(Filters, name)})
 
     def __str__(self) -> str:
         parts = [f"{name}={'|'.join(getattr(self, name))}" for name in COLUMN_OF if getattr(self, name)]

@@ -191,7 +191,9 @@ def _download(
     if not pictures:
         before = downloaded_before(imported.addresses, cache)
         imported.images |= before
-        return [f"pictures: {len(imported.addresses) - len(before):,} not downloaded, {len(before):,} from before"]
+        there = {imported.addresses[item_id] for item_id in before}
+        left = {*imported.addresses.values()} - there
+        return [f"pictures: {len(left):,} not downloaded, {len(there):,} from before"]
     done = download(imported.addresses, cache, check=update, allow_private=imported.allow_private, progress=progress)
     imported.images |= done.pictures
     imported.skipped |= {"pictures that could not be downloaded": len(done.failures)}

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import re
 from collections.abc import Sequence
 
@@ -10,6 +9,7 @@ import numpy as np
 import polars as pl
 
 from goeswith.data.catalogue import Catalogue
+from goeswith.data.shelf import nearest, shelf
 from goeswith.errors import ConfigError
 
 ID = "id"
@@ -40,11 +40,11 @@ def key_values(catalogue: Catalogue, key: str) -> pl.Series:
     """
     match = _KEY.fullmatch(key)
     column = match["column"] if match else key
-    column = "item_id" if column == ID and ID not in catalogue.items.columns else column
-    if column not in catalogue.items.columns:
-        near = difflib.get_close_matches(column, catalogue.items.columns, n=1)
-        hint = f"did you mean {near[0]!r}?" if near else f"it has {', '.join(catalogue.items.columns)}"
-        raise ConfigError(f"the catalogue has no column {column!r} to match by; {hint}")
+    columns = catalogue.items.columns
+    known = shelf(catalogue).column("item_id" if column.lower() == ID and ID not in columns else column)
+    if known is None:
+        raise ConfigError(f"the catalogue has no column {column!r} to match by; {nearest(column, columns)}")
+    column = known
     values = catalogue.items[column].cast(pl.String)
     if match is None or match["start"] is None:
         return values

@@ -128,7 +128,7 @@ class Negatives:
             if not len(active):
                 break
             drawn = rows[active]
-            tried = torch.where(drawn < 0, self._sample(truth[active], count, generator), drawn)
+            tried = torch.where(drawn < 0, self._sample(self._pool[truth[active]], count, generator), drawn)
             fits = (drawn >= 0) | self._allowed(tried, items[active], mask[active], truth[active])
             tried = _without_repeats(torch.where(fits, tried, -1), drawn < 0)
             rows[active] = tried
@@ -137,6 +137,15 @@ class Negatives:
             rows[active] = self._fill(rows[active], items[active], mask[active], truth[active], generator)
         ok = (rows >= 0).all(1)
         return torch.where(ok[:, None], rows, truth), ok
+
+    def sample(self, rows: Tensor, count: int, generator: torch.Generator | None = None) -> Tensor:
+        """Different items, ascending: `count` draws, with repeats, from each pool that any of the items (B,) is of.
+
+        They are drawn as wrong answers are, but for no outfit: what completes one is among them.
+        """
+        pool = self._pool[rows].unique()
+        pool = pool[self._ends[pool] > self._starts[pool]]
+        return self._sample(pool[:, None], count, generator).unique()
 
     def everything(self, items: Tensor, mask: Tensor, position: Tensor) -> tuple[Tensor, Tensor]:
         """Every item that could be drawn: owners (F,) (place in the batch, ascending) and catalogue rows (F,)."""
@@ -150,11 +159,10 @@ class Negatives:
         taken = ((pool[:, :, None] == self._pool[items][:, None, :]) & drawable[:, None, :]).sum(2)
         return (self._ends[pool] - self._starts[pool] - taken).clamp(min=0)
 
-    def _sample(self, truth: Tensor, count: int, generator: torch.Generator | None) -> Tensor:
-        """(B, count) items from the pool of `truth` (B, 1), which is not empty."""
-        pool = self._pool[truth]
+    def _sample(self, pool: Tensor, count: int, generator: torch.Generator | None) -> Tensor:
+        """(B, count) items from each `pool` (B, 1), which is not empty."""
         low, high = self._reach[self._starts[pool]], self._reach[self._ends[pool]]
-        at = low + (high - low) * torch.rand((len(truth), count), generator=generator, dtype=torch.float64)
+        at = low + (high - low) * torch.rand((len(pool), count), generator=generator, dtype=torch.float64)
         member = torch.searchsorted(self._reach, at, right=True) - 1
         return self._members[member.clamp(self._starts[pool], self._ends[pool] - 1)]
 

@@ -217,6 +217,10 @@ class Outfits:
             DataError: no outfit is in that split.
         """
         chosen = self.splits == name
+        if not len(self):
+            raise DataError(
+                "the data set has no outfits; import it with outfits, or with orders, wish lists or sets beside it"
+            )
         if not chosen.any():
             have = ", ".join(sorted(set(self.splits) - {""})) or "none"
             raise DataError(

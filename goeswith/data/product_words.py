@@ -96,15 +96,22 @@ def options(table: pl.DataFrame, pairs: Iterable[tuple[str, str]]) -> dict[str, 
     return columns
 
 
-def availability(column: pl.Series) -> tuple[pl.Series, int]:
-    """(n,) Boolean: whether one can buy it, null where nothing is said; and how many words were not understood."""
+def availability(column: pl.Series) -> tuple[pl.Series, pl.Series]:
+    """(n,) Boolean: whether one can buy it, null where nothing is said; and the words that were not understood."""
     folded = {text: re.sub(r"[^a-z0-9]", "", fold(text.rpartition("/")[2])) for text in column.drop_nulls().unique()}
     word = column.replace_strict(folded, default=None, return_dtype=pl.String)
     available = pl.DataFrame({"word": word}).select(
         pl.when(pl.col("word").is_in([*AVAILABLE.split(), "1", "yes", "true"])).then(True)
         .when(pl.col("word").is_in([*NOT_AVAILABLE.split(), "0", "no", "false"])).then(False).alias("available")
     )["available"]  # fmt: skip
-    return available, int((available.is_null() & (word != "").fill_null(False)).sum())
+    return available, column.filter(available.is_null() & (word != "").fill_null(False))
+
+
+def not_understood(column: str, words: pl.Series) -> list[str]:
+    """What to say of words that `availability` did not understand."""
+    if words.is_empty():
+        return []
+    return [f"{len(words):,} words of {column} are not understood and count as unknown, the first is {words[0]!r}"]
 
 
 def plain_text(column: pl.Series) -> pl.Series:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -105,6 +107,11 @@ class Questions:
 
     def __len__(self) -> int:
         return len(self.frame)
+
+    @cached_property
+    def digest(self) -> str:
+        """Twelve hexadecimal digits that tell these questions from others."""
+        return hashlib.sha256(self.frame.write_ndjson().encode()).hexdigest()[:12]
 
     @property
     def score_offsets(self) -> np.ndarray:

@@ -87,6 +87,12 @@ class Shelf:
         """(U,) int64: equal for the variants of one product, see `goeswith.data.products`."""
         return products(self.items)
 
+    def column(self, name: str) -> str | None:
+        """The column of a name, whatever the case of its letters; None where there is none, or several have it so."""
+        columns = self.items.columns
+        alike = [column for column in columns if _caseless(column) == _caseless(name)]
+        return name if name in columns else alike[0] if len(alike) == 1 else None
+
     def codes(self, column: str) -> tuple[np.ndarray, dict[str, int]]:
         """(U,) int32 codes of a text column, −1 where null, and the code of each value, in sorted order."""
         if column not in self._codes:
@@ -186,6 +192,8 @@ class Shelf:
         Raises:
             CatalogueError: there is none, or there are several, which are listed.
         """
+        if (row := self.row_of.get(name)) is not None:
+            return row
         rows = self.named(name, where)
         if len(rows) > 1:
             raise self._several(name, rows, where)

@@ -25,6 +25,7 @@ FIELDS = (
 )  # fmt: skip
 """Text columns of a table of variants; `available` and `by_colour` are Boolean."""
 JOINED = "; "
+_BEFORE_SIZE = r"(?i)[\s/,|·–—:(\[-]+(?:(?:size|größe|gr|taille|talla|taglia|maat)[\s.:]+)?$"
 
 
 @dataclass
@@ -66,7 +67,7 @@ def merge(table: pl.DataFrame, *, currency: str | None = None, today: str | None
     slug = table["colour"].map_elements(_slug, return_dtype=pl.String)
     called = pl.when(pl.col("by_colour") & (slug != "")).then(pl.concat_str("product_id", pl.lit(":"), slug))
     table = table.with_columns(item_id=pl.coalesce(called, "product_id"), description=plain_text(table["description"]))
-    table = table.with_columns(title=plain_text(table["title"]))
+    table = table.with_columns(title=plain_text(table["title"])).with_columns(title=_without_size())
     shared = [name for name in ("category", "taxonomy", *TEXTS) if name not in OWN]
     table = table.with_columns(
         pl.coalesce(_first(name).over("item_id"), _first(name).over("product_id")).alias(name) for name in shared
@@ -94,6 +95,16 @@ def merge(table: pl.DataFrame, *, currency: str | None = None, today: str | None
     return Merged(items.select(columns), dict(of.iter_rows()), notes + more)
 
 
+def _without_size() -> pl.Expr:
+    """The title without the size at its end, such as ``Linen Dress – Navy / S``, of an item in several sizes."""
+    title = pl.col("title")
+    bare = title.str.strip_chars_end(" )]").str.strip_suffix(pl.col("size"))
+    cut = bare.str.replace(_BEFORE_SIZE, "")
+    ends = (bare != title) & bare.str.contains(_BEFORE_SIZE) & (cut != "")
+    several = pl.col("size").n_unique().over("item_id") > 1
+    return pl.when((ends & several).fill_null(False)).then(cut).otherwise(title)
+
+
 def _first(name: str) -> pl.Expr:
     return pl.col(name).drop_nulls().first()
 
@@ -115,11 +126,17 @@ def _slug(colour: str) -> str:
 def _priced(table: pl.DataFrame, currency: str | None, today: str) -> tuple[pl.DataFrame, list[str]]:
     """With the price ``now`` and, where that is a sale, the one ``before``; as numbers."""
     read = {name: numbers(table[name]) for name in ("price", "sale_price", "regular_price")}
-    unreadable = int(sum(is_odd(table[name], price).sum() for name, price in read.items()))
+    read = {name: price.set((price < 0).fill_null(False), None) for name, price in read.items()}
+    unreadable = [text for name, price in read.items() for text in table[name].filter(is_odd(table[name], price))]
     stands = currency_of(table["price"]).fill_null(currency_of(table["sale_price"]))
-    table = table.with_columns(**{name: price.set((price < 0).fill_null(False), None) for name, price in read.items()})
-    begun = pl.col("sale_starts").is_null() | (pl.col("sale_starts").str.slice(0, 10) <= today)
-    on = begun & (pl.col("sale_ends").is_null() | (pl.col("sale_ends").str.slice(0, 10) >= today))
+    signed = table["price"].str.contains("$", literal=True)
+    table = table.with_columns(**read)
+    starts, ends = _day("sale_starts"), _day("sale_ends")
+    strange = (pl.col("sale_starts").is_not_null() & starts.is_null()) | (
+        pl.col("sale_ends").is_not_null() & ends.is_null()
+    )
+    undated = int(table.select((strange & pl.col("sale_price").is_not_null()).sum()).item())
+    on = (starts.is_null() | (starts <= today)) & (ends.is_null() | (ends >= today)) & ~strange
     on &= pl.col("sale_price") < pl.col("price").fill_null(float("inf"))
     table = table.with_columns(now=pl.when(on).then("sale_price").otherwise("price"))
     before = pl.max_horizontal("price", "regular_price")
@@ -129,13 +146,33 @@ def _priced(table: pl.DataFrame, currency: str | None, today: str) -> tuple[pl.D
         if currency
         else table["currency"].fill_null(stands),
     )
-    notes = [f"{unreadable} prices are not numbers of 0 or more and count as unknown"] if unreadable else []
+    notes = (
+        [f"{len(unreadable)} prices are not numbers of 0 or more and count as unknown, the first is {unreadable[0]!r}"]
+        if unreadable
+        else []
+    )
+    dollars = (table["currency"].is_null() & signed).sum()
+    if dollars:
+        notes.append(
+            f"{dollars:,} prices have a $, which several currencies have; say which with --option currency=USD"
+        )
+    if undated:
+        notes.append(
+            f"{undated:,} sales have a date that is not written like 2026-12-31 or 31.12.2026 and do not count"
+        )
     kinds = sorted(table["currency"].drop_nulls().unique().to_list())
     if len(kinds) > 1:
         notes.append(
             f"prices are in several currencies ({', '.join(kinds)}), which filters and sums do not distinguish"
         )
     return table, notes
+
+
+def _day(name: str) -> pl.Expr:
+    """A date as ISO writes it; null where it is written neither so nor with dots."""
+    day, month, year = (pl.col(name).str.extract(r"^(\d{1,2})\.(\d{1,2})\.(\d{4})\b", part) for part in (1, 2, 3))
+    dotted = pl.concat_str(year, month.str.zfill(2), day.str.zfill(2), separator="-")
+    return pl.col(name).str.extract(r"^(\d{4}-\d{2}-\d{2})").fill_null(dotted)
 
 
 def _sold(table: pl.DataFrame) -> pl.DataFrame:

@@ -92,12 +92,16 @@ class Scale:
         Percentiles are against the outfits of every part but train: a model gives the outfits that it learned from
         higher scores than any new one.
         """
+        count = int((dataset.outfits.splits == "valid").sum())
+        if not count:
+            why = "%s has no validation outfits to calibrate scores by, so there is no probability and no percentile"
+            log.warning(why, dataset.path)
+            return None
         training = scorable(scorer, dataset, "train", other=True)
         valid = scorable(scorer, dataset, "valid")
         drawn = cases(scorer, dataset, "valid", negatives=negatives, seed=seed) if len(valid) else None
         served = len(np.unique(drawn.outfits)) if drawn else 0
         if drawn is None or served < LEAST:
-            count = int((dataset.outfits.splits == "valid").sum())
             unscored = int(np.isnan(scorer.score(*valid.padded())).sum()) if len(valid) else 0
             log.warning(
                 "%s: %d of %d validation outfits can be used (%d have fewer than two items with "

@@ -10,7 +10,7 @@ import numpy as np
 from goeswith.data.outfits import Outfits
 from goeswith.data.questions import Questions
 from goeswith.evaluate.records import Records
-from goeswith.models.floors import Lift, PairValue, pair_means, worn_pairs
+from goeswith.models.floors import Lift, PairValue, lift_table, pair_means, worn_pairs
 
 TABLE = 1500
 """A column of at most so many values has its lifts in a table."""
@@ -84,8 +84,8 @@ class _Table:
 def _lifts(codes: np.ndarray, pairs: tuple[np.ndarray, np.ndarray]) -> PairValue:
     """The lift of each two codes, from a table where they are few."""
     kinds, code = np.unique(codes, return_inverse=True)
-    lift = Lift.of(code.reshape(-1), pairs)
-    return lift if len(kinds) > TABLE else _Table(lift.codes, lift.table)
+    code = code.reshape(-1)
+    return Lift.of(code, pairs) if len(kinds) > TABLE else _Table(code, lift_table(code, pairs))
 
 
 @dataclass(frozen=True)

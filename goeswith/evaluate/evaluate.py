@@ -6,7 +6,6 @@ the truth stands. A missing score (NaN) is taken in the worst way, never to the 
 
 from __future__ import annotations
 
-import hashlib
 import json
 import logging
 from collections.abc import Callable, Iterable, Mapping
@@ -158,8 +157,10 @@ def _choose(scorer: Chooser, questions: Questions, scores: np.ndarray, rows: int
             scores[offsets[at, None] + np.arange(count)] = scorer.choose(context, mask, candidates)
 
 
-def report(answers: Answers, dataset: Dataset, *, seed: int = 0) -> Report:
+def report(answers: Answers, dataset: Dataset, *, seed: int = 0, headline: bool = False) -> Report:
     """Measure the answers, one summary line for each measure of each (task, negatives) in the file.
+
+    headline: only the first measure of each, which saves the draws of the others.
 
     Raises:
         DataError: all published labels are the same, so that nothing can be told apart.
@@ -171,15 +172,17 @@ def report(answers: Answers, dataset: Dataset, *, seed: int = 0) -> Report:
         )
         for group in by_task(rows)
     }
-    return summarise(answers.scorer, rows, signed, seed=seed)
+    return summarise(answers.scorer, rows, signed, seed=seed, headline=headline)
 
 
-def summarise(scorer: str, rows: pl.DataFrame, signed: Mapping[tuple[str, str], str], *, seed: int = 0) -> Report:
-    """The report of rows as of `Answers.rows`, whose signatures are known by task and negatives."""
+def summarise(
+    scorer: str, rows: pl.DataFrame, signed: Mapping[tuple[str, str], str], *, seed: int = 0, headline: bool = False
+) -> Report:
+    """The report of rows as of `Answers.rows`, whose signatures are known by task and negatives; see `report`."""
     summary = []
     for group in by_task(rows):
         task, negatives = group["task"][0], group["negatives"][0]
-        statistics = measured(group)
+        statistics = dict([*measured(group).items()][: 1 if headline else None])
         once = np.ones((1, group["outfit_id"].n_unique()))
         drawn = resampled(list(statistics.values()), once.size, seed)
         for (measure, statistic), values in zip(statistics.items(), drawn, strict=True):
@@ -204,6 +207,8 @@ def summarise(scorer: str, rows: pl.DataFrame, signed: Mapping[tuple[str, str], 
 def compare(first: Report, second: Report, *, seed: int = 0) -> list[Difference]:
     """Paired bootstrap by outfit of `first` minus `second`, one difference a measure; p is at least 2 / 2001.
 
+    Measures are those of the summary of `first`.
+
     Raises:
         DataError: the reports answer different questions.
     """
@@ -214,9 +219,12 @@ def compare(first: Report, second: Report, *, seed: int = 0) -> list[Difference]
             f"{first.scorer} and {second.scorer} did not answer the same questions "
             f"({signed[0]} and {signed[1]}); evaluate both on one question file"
         )
-    lines, compared = iter(first.summary), []
+    lines, compared, wanted = iter(first.summary), [], {score.column for score in first.summary}
     for group, other in zip(by_task(first.rows), by_task(second.rows), strict=True):
-        both = [*measured(group).values(), *measured(other).values()]
+        kind = group["task"][0], group["negatives"][0]
+        both = [
+            own for rows in (group, other) for measure, own in measured(rows).items() if (*kind, str(measure)) in wanted
+        ]
         once = np.ones((1, group["outfit_id"].n_unique()))
         values = np.array([statistic(once)[0] for statistic in both]).reshape(2, -1)
         drawn = resampled(both, once.size, seed).reshape(2, -1, RESAMPLES)
@@ -241,7 +249,7 @@ def signature(questions: Questions, dataset: Dataset, task: str, negatives: str)
         f"c{np.diff(questions.score_offsets)[selected].max()}",
         f"seed{questions.info.get('seed', '-')}",
         f"goeswith{__version__}",
-        f"q{hashlib.sha256(questions.frame.write_ndjson().encode()).hexdigest()[:12]}",
+        f"q{questions.digest}",
     ]
     return "|".join(parts)
 

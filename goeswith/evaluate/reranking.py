@@ -205,28 +205,17 @@ def fit(
         return Reranking()
     grid = grid_of(alphas, betas, gammas, temperature(blocks))
     parts = [part for block in blocks for part in block.parts()]
-    return grid[int(np.argmax([_recall(parts, setting, k) for setting in grid]))]
+    return grid[int(np.argmax([recall(parts, setting, k) for setting in grid]))]
 
 
 def recall(blocks: Iterable[Judged], setting: Setting, k: int = SIZE) -> float:
     """Mean recall@k over the gaps of all blocks, equal scores by expectation."""
-    return _recall([part for block in blocks for part in block.parts()], setting, k)
-
-
-def _recall(parts: Iterable[Judged], setting: Setting, k: int) -> float:
     values = []
-    for part in parts:
-        scores = setting(part.scores, part.popularity, part.hubs, part.lifts)
-        worn, above, equal = standing(scores, part.truth)
+    for block in blocks:
+        scores = setting(block.scores, block.popularity, block.hubs, block.lifts)
+        worn, above, equal = standing(scores, block.truth)
         values.append(np.where(np.isfinite(worn), np.clip(k - above, 0, equal) / np.maximum(equal, 1), 0.0))
     return float(np.concatenate(values).mean())
-
-
-def reciprocal_rank(blocks: Iterable[Judged], setting: Setting) -> float:
-    """Mean reciprocal rank over the gaps of all blocks; of equal scores the rank is the mean one."""
-    return float(
-        np.concatenate([reciprocal(*standing(block.corrected(setting), block.truth)) for block in blocks]).mean()
-    )
 
 
 def reciprocal(worn: np.ndarray, above: np.ndarray, equal: np.ndarray) -> np.ndarray:

@@ -104,6 +104,6 @@ class Shown(NamedTuple):
         return len(np.unique(at_columns(self.columns, first)))
 
     def reciprocal_ranks(self, order: Reranking) -> np.ndarray:
-        """(g,), see `reciprocal_rank`."""
+        """(g,), see `goeswith.evaluate.reranking.reciprocal`."""
         ranks = reciprocal(*standing(self._scores(order), self.worn.argmax(axis=1)))
         return np.where(self.worn.any(axis=1), ranks, self.otherwise)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from goeswith.data.dataset import Dataset
 from goeswith.data.encoders.encode import encode
-from goeswith.data.features import TOKENS, load_features
+from goeswith.data.features import TOKENS, WORD_IDS, load_features
 from goeswith.data.freeze import freeze
 from goeswith.data.questions import read_questions
 from goeswith.errors import DataError
@@ -108,7 +108,8 @@ def _demo(dataset: Dataset, data: str, out: Path, seed: int, clock: Clock) -> Pa
 
 def _encoded(dataset: Dataset, clock: Clock) -> str:
     """The encoders whose features are there, or are made now: of pictures and of words, where there are any."""
-    present = sorted(path.stem for path in (dataset.path / "features").glob("*.safetensors") if path.stem != TOKENS)
+    there = sorted(path.stem for path in (dataset.path / "features").glob("*.safetensors"))
+    present = [name for name in there if name not in (TOKENS, WORD_IDS)]
     if present:
         encoder = load_features(dataset).encoder
         clock.stage(f"features of {encoder} are there")

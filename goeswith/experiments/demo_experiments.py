@@ -95,18 +95,18 @@ def conclusion(
     """
     model, learned = scores[best], compared[best, floor]
     taught, control = compared[TAUGHT.name, ALONE.name], compared[TAUGHT.name, CONTROL.name]
-    level = "beats" if learned.low > 0 else "loses to" if learned.high < 0 else "does not clearly beat"
+    level = {1: "beats", -1: "loses to", 0: "does not clearly beat"}[_direction(learned)]
     helps = _effect(taught)
-    if taught.low > 0:
-        helps += ", more than a teacher of shuffled pairs" if control.low > 0 else (
+    if _direction(taught) > 0:
+        helps += ", more than a teacher of shuffled pairs" if _direction(control) > 0 else (
             ", but not clearly more than a teacher of shuffled pairs does"
         )  # fmt: skip
     return (
-        f"{best}, the best model on validation, {_MEASURE[model.task]} {_share(model)} "
+        f"{best[0].upper()}{best[1:]}, the best model on validation, {_MEASURE[model.task]} {_share(model)} "
         f"on {model.n} {model.negatives} questions: "
         f"chance has {_share(scores['chance'])}, the strongest floor ({floor}) {_share(scores[floor])}, "
         f"and the taste that made the outfits {_share(scores['oracle'])}. "
-        f"It {level} that floor ({interval(learned)}). Designers' knowledge {helps}; one training seed."
+        f"It {level} that floor ({_interval(learned)}). Designers' knowledge {helps}; one training seed."
     )
 
 
@@ -118,5 +118,18 @@ def _share(score: Score) -> str:
 
 
 def _effect(line: Difference) -> str:
-    word = "helps" if line.low > 0 else "hurts" if line.high < 0 else "makes no difference that can be shown to"
-    return f"{word} ADD-GNN ({interval(line)})"
+    word = {1: "helps", -1: "hurts", 0: "makes no difference that can be shown to"}[_direction(line)]
+    return f"{word} ADD-GNN ({_interval(line)})"
+
+
+def _direction(line: Difference) -> int:
+    """1 where the first is shown to be higher, −1 where lower, as in the table: corrected for how many are compared."""
+    if line.shows:
+        return {"higher": 1, "lower": -1}.get(line.shows, 0)
+    return int(line.low > 0) - int(line.high < 0)
+
+
+def _interval(line: Difference) -> str:
+    """The difference; what an interval without zero does not show is said."""
+    apart = line.low > 0 or line.high < 0
+    return interval(line) + ("; not shown when all comparisons are counted" if apart and not _direction(line) else "")

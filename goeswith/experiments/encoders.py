@@ -18,7 +18,7 @@ from goeswith.data.dataset import Dataset
 from goeswith.data.encoders.encode import encode, usual_encoders
 from goeswith.data.encoders.networks import Network, open_network
 from goeswith.data.encoders.pictures import read_picture
-from goeswith.data.features import TOKENS, Features, features_path, load_features, read_metadata
+from goeswith.data.features import TOKENS, WORD_IDS, Features, features_path, load_features, read_metadata
 from goeswith.errors import DataError
 from goeswith.evaluate.gaps import Gaps, draw_gaps, group_pools
 from goeswith.evaluate.measures import Measure
@@ -114,7 +114,7 @@ def table(rows: Sequence[Compared]) -> Cells:
 def _encode(dataset: Dataset, more: Sequence[str], progress: Callable[[str], Progress]) -> list[str]:
     """The encoders to compare: those that there are features of, the usual ones where there are none, and `more`."""
     files = sorted(path for path in (dataset.path / "features").glob("*.safetensors") if path.stem[0] != ".")
-    present = [read_metadata(path).get("encoder", path.stem) for path in files if path.stem != TOKENS]
+    present = [read_metadata(path).get("encoder", path.stem) for path in files if path.stem not in (TOKENS, WORD_IDS)]
     names = list(dict.fromkeys([*(present or usual_encoders(dataset)), *more]))
     for name in names:
         if name not in present:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
@@ -15,8 +15,6 @@ from goeswith.tables import title
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
-
-    from goeswith.evaluate.reliability import Reliability
 
 INK, QUIET, ACCENT = "#1d1d1f", "#8a8a8e", "#2f5bd0"
 _STYLE: dict[str, Any] = {
@@ -59,24 +57,6 @@ def k_curve(points: Iterable[tuple[int, Score]], out: Path) -> Path:
     return out
 
 
-def reliability_curve(measured: Mapping[str, Reliability], out: Path) -> Path:
-    """Draw how often outfits were true that were given a probability: one panel a scorer, by its name.
-
-    A dot for each bin with its 95 % interval by outfit; on the diagonal a probability means what it says.
-    """
-    with sheet(out, 1, len(measured)) as panels:
-        for axes, (name, reliability) in zip(panels, measured.items(), strict=True):
-            ends = [0.0, 1.0]
-            axes.plot(ends, ends, color=QUIET, linewidth=0.8, linestyle="--")
-            for part in reliability.bins:
-                axes.vlines(part.predicted, part.low, part.high, color=ACCENT, alpha=0.35, linewidth=1.6)
-                axes.plot(part.predicted, part.observed, "o", color=ACCENT, markersize=3.4)
-            axes.set(xlim=ends, ylim=ends, aspect="equal", xlabel="predicted probability", ylabel="observed frequency")
-            axes.set_title(f"{name}\nBrier {reliability.brier:.3f}, calibration error {reliability.ece:.3f}")
-            axes.tick_params(length=0)
-    return out
-
-
 @contextlib.contextmanager
 def sheet(
     out: Path, rows: int, columns: int, width: float = 3.6, height: float = 2.9, *, shared: bool = False
@@ -92,16 +72,17 @@ def sheet(
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
-    if out.suffix not in (".svg", ".png", ".pdf"):
+    kind = out.suffix.lower()
+    if kind not in (".svg", ".png", ".pdf"):
         raise DataError(f"{out} is not a picture; name it .svg, .png or .pdf")
     with rc_context(cast(Any, _STYLE)):
         figure = Figure(figsize=(width * columns, height * rows), layout="constrained")
         FigureCanvasAgg(figure)
         yield list(figure.subplots(rows, columns, squeeze=False, sharex=shared, sharey=shared).flat)
         with fresh_file(out) as partial:
-            stamp = {"Date": None} if out.suffix == ".svg" else {"CreationDate": None} if out.suffix == ".pdf" else {}
-            figure.savefig(partial, format=out.suffix[1:], dpi=200, metadata=stamp)
-            if out.suffix == ".svg":
+            stamp = {"Date": None} if kind == ".svg" else {"CreationDate": None} if kind == ".pdf" else {}
+            figure.savefig(partial, format=kind[1:], dpi=200, metadata=stamp)
+            if kind == ".svg":
                 partial.write_text(compact(partial.read_text()))
 
 

@@ -50,8 +50,9 @@ _TOP = {
 _MODEL = {
     "name": "text", "model": "text", "kind": "text", "teacher": "text", "rules": "text", "set": "list of texts",
     "knowledge": "list of texts", "note": "text", "like": "text", "search": "truth value",
+    "encoder": "text",
 }  # fmt: skip
-_INHERITED = ("model", "teacher", "rules", "knowledge", "set")
+_INHERITED = ("model", "teacher", "rules", "knowledge", "set", "encoder")
 """Fields that a [[model]] takes from the one that it is like, unless it has its own."""
 _COMPARE = {"first": "text", "second": "text", "note": "text"}
 _SPLIT = re.compile(r"\b(train|valid|test)-")
@@ -67,6 +68,7 @@ class Experiment:
     knowledge: other sources as ``NAME=PATH``, see `goeswith.train.source.SOURCES`.
     settings: all of them but the seed: the recipe's own that the model has, then the experiment's.
     like: the experiment whose settings it takes where settings are searched, so that the two differ in one thing.
+    encoder: whose features it reads, where those are not the recipe's.
     search: whether settings are searched; else it keeps its own, and shows what the search of others was worth.
     """
 
@@ -80,6 +82,7 @@ class Experiment:
     like: Experiment | None = None
     knowledge: tuple[str, ...] = ()
     search: bool = True
+    encoder: str = ""
 
     @property
     def slug(self) -> str:

@@ -33,7 +33,7 @@ def write_page(insights: Insights, path: Path) -> Path:
     Raises:
         DataError: the name does not end in .html, or a file cannot be written.
     """
-    if path.suffix != ".html":
+    if path.suffix.lower() != ".html":
         raise DataError(f"{path} is a page; let its name end in .html (the numbers are written beside it, as .json)")
     pages = environment("goeswith.experiments")
     pages.filters |= {"percent": lambda *shares: _tied(percent(*shares)), "bar": _bar}

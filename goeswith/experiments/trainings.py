@@ -98,7 +98,7 @@ def _training(recipe: Recipe, experiment: Experiment, seed: int, out: Path, file
         dataset=recipe.dataset,
         out=out / "runs" / f"{experiment.slug}-seed{seed}",
         settings=settings if lesson is None else tuple(s for s in settings if not s.startswith("teacher.")),
-        encoder=recipe.encoder,
+        encoder=experiment.encoder or recipe.encoder,
         teacher=str(lesson.out) if lesson else source if experiment.teacher else None,
         rules=experiment.rules or None,
         knowledge=experiment.knowledge,

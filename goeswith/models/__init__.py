@@ -37,6 +37,7 @@ MODELS = {
     "bilstm": ("goeswith.models.bilstm", "BiLstm", "BiLstmConfig"),
     "outfit-transformer": ("goeswith.models.outfit_transformer", "OutfitTransformer", "OutfitTransformerConfig"),
     "bpr-dae": ("goeswith.models.bpr_dae", "BprDae", "BprDaeConfig"),
+    "group-towers": ("goeswith.models.group_towers", "GroupTowers", "GroupTowersConfig"),
 }
 """Name on the command line → module, class, config class. A class of another package has its own as ``config``."""
 

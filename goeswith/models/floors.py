@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
+import polars as pl
 from scipy.sparse import coo_array, csr_array
 
 from goeswith.data.catalogue import Catalogue
@@ -222,14 +223,16 @@ class Lift:
         lift: np.ndarray = coarse + np.log((seen + _SMOOTHING) / (expected * np.exp(coarse) + _SMOOTHING))
         return lift
 
-    @property
-    def table(self) -> np.ndarray:
-        """The lift (V, V) of each two codes, for few codes and without a coarser one."""
-        seen = self.seen.toarray()
-        seen += np.triu(seen, 1).T
-        expected = np.outer(self.ends, self.ends) / max(2.0 * self.ends.sum(), 1.0) * (2.0 - np.eye(len(seen)))
-        lift: np.ndarray = np.log((seen + _SMOOTHING) / (expected + _SMOOTHING))
-        return lift
+
+def lift_table(codes: np.ndarray, pairs: tuple[np.ndarray, np.ndarray]) -> np.ndarray:
+    """The `Lift` (V, V) of each two codes (U,), which are few, without a coarser one."""
+    size = int(codes.max(initial=-1)) + 1
+    a, b = (codes[rows] for rows in pairs)
+    met = np.bincount(a * size + b, minlength=size * size).reshape(size, size)
+    seen, ends = met + met.T - np.diag(np.diag(met)), (met.sum(axis=0) + met.sum(axis=1)).astype(np.float64)
+    expected = np.outer(ends, ends) / max(2.0 * ends.sum(), 1.0) * (2.0 - np.eye(size))
+    lift: np.ndarray = np.log((seen + _SMOOTHING) / (expected + _SMOOTHING))
+    return lift
 
 
 @dataclass(frozen=True)
@@ -246,15 +249,8 @@ class WordLift:
     @classmethod
     def count(cls, catalogue: Catalogue, outfits: Outfits) -> WordLift | None:
         """Count the word pairs of all item pairs; None where hardly a title repeats a word."""
-        titles = catalogue.items["title"].fill_null("").str.to_lowercase().to_list()
-        if not any(titles):
-            return None
-        from sklearn.feature_extraction.text import CountVectorizer
-
-        vectors = CountVectorizer(binary=True, min_df=_LEAST_TITLES, max_features=_MOST_WORDS)
-        try:
-            worn = csr_array(vectors.fit_transform(titles), dtype=np.float64)
-        except ValueError:  # no word is left
+        worn = _words(catalogue.items["title"])
+        if worn is None:
             return None
         seen = np.zeros((worn.shape[1],) * 2)
         for items in _by_length(outfits):
@@ -274,6 +270,21 @@ class WordLift:
             pairs = np.asarray(left.sum(axis=1) * right.sum(axis=1))
             values[block] = right.multiply(left @ self.lift).sum(axis=1) / np.maximum(pairs, 1)
         return values
+
+
+def _words(titles: pl.Series) -> csr_array | None:
+    """(U, V) 1 where a title has a word of two letters or more; None where hardly one is repeated."""
+    words = titles.str.to_lowercase().str.extract_all(r"\w\w+").alias("word")
+    each = words.to_frame().with_row_index("row").explode("word").drop_nulls("word").unique(maintain_order=True)
+    counted = each.group_by("word").len().filter(pl.col("len") >= _LEAST_TITLES)
+    common = counted.sort("len", "word", descending=[True, False]).head(_MOST_WORDS).select("word").sort("word")
+    if not len(common):
+        return None
+    cells = each.join(common.with_row_index("column"), on="word", maintain_order="left")
+    at = cells["row"].to_numpy(), cells["column"].to_numpy()
+    worn = csr_array((np.ones(len(cells)), at), shape=(len(titles), len(common)))
+    worn.sort_indices()
+    return worn
 
 
 def worn_pairs(outfits: Outfits) -> tuple[np.ndarray, np.ndarray]:

@@ -105,12 +105,14 @@ class PoolSoftmax(torch.autograd.Function):
         truth: Tensor,
         gone: Tensor,
         bonus: Tensor | None = None,
+        reserved: Tensor | None = None,
     ) -> tuple[Tensor, Tensor]:
         """The sum, and how many queries have a wrong key to choose.
 
         queries: (G, h). keys: (U, h), both float32. query_pools: (G,) pools of the queries, ascending. pool: (U,) those
         of the keys, ascending. truth: (G,) the right keys. gone: (G, n) keys of its pool that a query does not choose
-        from, the right one excepted. bonus: (U,) is added to all scores of a key; constant.
+        from, the right one excepted. bonus: (U,) is added to all scores of a key; constant. reserved: (U,) bool, keys
+        that only those queries choose from whose right one they are.
         """
         loss, taught = queries.new_zeros(()), torch.zeros_like(truth).sum()
         to_queries, to_keys = torch.empty_like(queries), torch.zeros_like(keys)
@@ -123,7 +125,8 @@ class PoolSoftmax(torch.autograd.Function):
         for first, start, end in zip(firsts.tolist(), starts.tolist(), ends.tolist(), strict=True):
             rows, run = slice(first, first + BLOCK), slice(start, end)
             right = truth[rows, None] - start
-            barred = (query_pools[rows, None] != pool[run]).float()
+            barred = query_pools[rows, None] != pool[run]
+            barred = (barred if reserved is None else barred | reserved[run]).float()
             barred.scatter_(1, gone[rows] - start, 1.0).scatter_(1, right, 0.0)
             taught += (barred.sum(dim=1) < barred.shape[1] - 1).sum()
             scores = (queries[rows] @ keys[run].T).float().sub_(barred, alpha=BARRED)
@@ -142,4 +145,4 @@ class PoolSoftmax(torch.autograd.Function):
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, ...]:
         """Gradients of the queries and of the keys."""
         to_queries, to_keys = ctx.saved_tensors
-        return gradients[0] * to_queries, gradients[0] * to_keys, None, None, None, None, None
+        return gradients[0] * to_queries, gradients[0] * to_keys, None, None, None, None, None, None

@@ -8,15 +8,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from goeswith.errors import CatalogueError
 from goeswith.shop.index import Index
 
 VERDICTS = {"strong": 50.0, "fine": 20.0, "weak": 0.0}
 """Verdict → the least percentile that it takes: half of all worn outfits are strong, a fifth is weak."""
 CHANCE = 0.55
 """A model that puts a worn outfit above its corruption less often than this has no verdict."""
-
-NONE_ALIKE = "no other item of its category passes the filters"
-"""Why an item has no substitutes."""
 
 
 @dataclass(frozen=True)
@@ -62,6 +60,31 @@ class Similar:
 
     item_id: str
     similarity: float
+
+
+def scores_of(index: Index, outfits: Sequence[np.ndarray]) -> np.ndarray:
+    """Full-model scores (B,) of outfits (n,) of rows, of any lengths, in one call.
+
+    Raises:
+        CatalogueError: the model has no score for one of them.
+    """
+    if not outfits:
+        return np.empty(0)
+    lengths = np.array([len(rows) for rows in outfits])
+    mask = np.arange(lengths.max()) < lengths[:, None]
+    items = np.repeat([rows[0] for rows in outfits], lengths.max()).reshape(mask.shape)
+    items[mask] = np.concatenate(outfits)
+    scores = index.scorer.score(items, mask)
+    unscored = np.flatnonzero(np.isnan(scores))
+    if len(unscored):
+        item_ids = [index.catalogue.ids[row] for row in outfits[unscored[0]]]
+        raise CatalogueError(
+            f"the model {index.run.title} has no score for the outfit {', '.join(item_ids)}; "
+            "some models need a top and a bottom: add one",
+            reason="no_score",
+            item_ids=item_ids,
+        )
+    return scores
 
 
 def looks_of(index: Index, outfits: Sequence[np.ndarray], scores: np.ndarray, added: int = 0) -> list[Look]:

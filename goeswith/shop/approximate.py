@@ -190,11 +190,6 @@ class Vectors:
             self.table = _lancedb().connect(uri).open_table(TABLE)
             self.table.checkout(version)
 
-    @property
-    def unindexed(self) -> int:
-        """Rows outside the lists, which every query compares by force."""
-        return int(self.table.index_stats("vector_idx").num_unindexed_rows)
-
     def nearest(
         self, queries: np.ndarray, category: int, count: int, filters: Filters
     ) -> tuple[np.ndarray, np.ndarray]:

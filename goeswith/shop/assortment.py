@@ -13,6 +13,7 @@ from goeswith.errors import CatalogueError
 from goeswith.shop.coherence import agreeing
 from goeswith.shop.grammar import WORN
 from goeswith.shop.index import Index
+from goeswith.shop.relaxed import asked, without_each
 from goeswith.shop.template import Template
 
 LONGEST = 24
@@ -173,6 +174,14 @@ class Assortment:
         category = self.index.catalogue.items["category"][row]
         return self._offered(self._kind("category", category), filters, np.array([row]), coherent=False)
 
+    def why_none_alike(self, row: int, filters: Filters) -> str:
+        """Why `alike` finds nothing, in a sentence: due to which filters, and how many there are without each."""
+        if not (conditions := asked(filters)):
+            return "its category has no other item that the model can judge"
+        left = without_each(filters, False, lambda filters, _: len(self.alike(row, filters)))
+        why = f"no other item of its category passes the filters: {conditions}"
+        return f"{why}; {left}" if left else f"{why}; none would without them"
+
     def template(
         self,
         rows: np.ndarray,
@@ -199,19 +208,20 @@ class Assortment:
         for slot in slots:
             inside = self.slot(slot)
             _check_kinds(shelf, filters, slot, inside)
-            fitting = self._offered(inside, filters, rows, coherent)
-            if budget is not None:
-                fitting = fitting[~np.isnan(shelf.prices[fitting])]
+            fitting = self._fitting(inside, filters, rows, coherent, budget)
             if not len(fitting):
-                notes.append(f"thin: no {slot} fits the filters{_or_season(coherent)}, so the look has none")
+                why = self._why_none([inside], filters, rows, coherent, budget)
+                none = f"thin: no {slot} fits the filters{_or_season(coherent)}, so the look has none"
+                notes.append(f"{none}; {why}" if why else none)
             elif not _has_room(shelf.products, [*allowed, fitting]):
                 notes.append(f"thin: no further {slot} fits the filters, so the look has one less")
             else:
                 allowed.append(fitting)
         if not allowed:
+            why = self._why_none([self.slot(slot) for slot in slots], filters, rows, coherent, budget)
             raise CatalogueError(
                 f"no item fits: {', '.join(slots)} with the filters {filters}{_or_season(coherent)}; widen the filters"
-                f"{' or allow other seasons and genders (coherent)' if coherent else ''}",
+                f"{' or allow other seasons and genders (coherent)' if coherent else ''}{f': {why}' if why else ''}",
                 reason="nothing_fits",
             )
         bonus, order = self._worth(rows, popularity)
@@ -229,6 +239,25 @@ class Assortment:
         )
         template.check()
         return template, notes
+
+    def _fitting(
+        self, inside: np.ndarray, filters: Filters, rows: np.ndarray, coherent: bool, budget: float | None
+    ) -> np.ndarray:
+        """Those of the rows of a slot that may be added to an outfit; with a budget, those that have a price."""
+        fitting = self._offered(inside, filters, rows, coherent)
+        return fitting if budget is None else fitting[~np.isnan(self.index.shelf.prices[fitting])]
+
+    def _why_none(
+        self, slots: Sequence[np.ndarray], filters: Filters, rows: np.ndarray, coherent: bool, budget: float | None
+    ) -> str:
+        """How many items of some slots there would be without each condition; empty where none would."""
+
+        def count(filters: Filters, coherent: bool, budget: float | None = budget) -> int:
+            return sum(len(self._fitting(inside, filters, rows, coherent, budget)) for inside in slots)
+
+        if unpriced := 0 if budget is None else count(filters, coherent, None):
+            return f"{unpriced:,} would without the budget, but have no price"
+        return without_each(filters, coherent, count)
 
     def _worth(self, rows: np.ndarray, popularity: float | None) -> tuple[np.ndarray | None, np.ndarray | None]:
         """(U,) of every item, what it is worth beside some items where it is chosen and where it is put in order.

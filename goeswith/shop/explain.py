@@ -10,22 +10,31 @@ import numpy as np
 from goeswith.data.filters import Filters
 from goeswith.shop.active_rules import fired
 from goeswith.shop.contributions import attribute_shares, leave_one_out, pair_matrix
+from goeswith.shop.grammar import single
 from goeswith.shop.index import Index
 from goeswith.shop.reasons import Why
 from goeswith.shop.stylist import Look, Stylist, Swap
+from goeswith.shop.swaps import Swaps, free_positions
 from goeswith.shop.wording import sentence
 from goeswith.tables import plain
 
 
-def explain(stylist: Stylist, item_ids: Sequence[str], *, swap: bool = True, filters: Filters | None = None) -> Why:
+def explain(
+    stylist: Stylist,
+    item_ids: Sequence[str],
+    *,
+    swap: bool = True,
+    filters: Filters | None = None,
+    locked: Sequence[str] = (),
+) -> Why:
     """Say why an outfit has the score that it has, and what would change it.
 
     Args:
         swap: look for the counterfactual, which costs a search; without it the rest takes milliseconds.
-        filters: of the items that may be swapped in.
+        filters: of the items that may be swapped in. locked: items that must stay, which no advice is to take out.
 
     Raises:
-        CatalogueError: see `goeswith.shop.stylist.Stylist.judge`.
+        CatalogueError: see `goeswith.shop.stylist.Stylist.judge`; a locked item is not in the outfit.
     """
     look, index = stylist.judge(item_ids), stylist.index
     scorer, rows = index.scorer, index.shelf.rows(look.item_ids)
@@ -34,7 +43,9 @@ def explain(stylist: Stylist, item_ids: Sequence[str], *, swap: bool = True, fil
     contributions = leave_one_out(scorer, items, mask)[0]
     shares = attribute_shares(scorer, items, mask)
     pair, item = _weakest(pairs, contributions)
-    removal = stylist.removal(look.item_ids) if look.findings else None
+    swaps = Swaps(stylist.assortment, look.item_ids, locked) if look.findings else None
+    removal = next(iter(swaps.removals()), None) if swaps else None
+    free = free_positions(index, rows, locked)
     why = Why(
         item_ids=look.item_ids,
         look=look,
@@ -44,11 +55,13 @@ def explain(stylist: Stylist, item_ids: Sequence[str], *, swap: bool = True, fil
         weakest_pair=pair,
         weakest_item=item,
         rules=fired(index, rows),
-        swap=(removal or _swap(stylist, look, item, filters or Filters())) if swap else None,
+        swap=(removal or _swap(stylist, look, item, filters or Filters(), free)) if swap else None,
         sentence="",
     )
     without = _percentile(index, look.score - contributions[item], len(rows) - 1)
-    return replace(why, sentence=sentence(replace(why, swap=removal or why.swap), index, without))
+    advice = swaps.advice if swaps and not removal else ""
+    shown = replace(why, swap=removal or why.swap)
+    return replace(why, sentence=sentence(shown, index, without, _kept(index, rows, free, item), advice))
 
 
 def tables(why: Why) -> list[str]:
@@ -87,11 +100,21 @@ def _weakest(pairs: np.ndarray, contributions: np.ndarray) -> tuple[tuple[int, i
     return pair, int(np.nanargmin(contributions))
 
 
-def _swap(stylist: Stylist, look: Look, item: int, filters: Filters) -> Swap | None:
+def _kept(index: Index, rows: np.ndarray, free: Sequence[int], item: int) -> str:
+    """Why an item is not to be taken out, such as ``which is locked``; empty where it may be."""
+    groups = index.shelf.values("group", rows)
+    if item not in free:
+        return "which is locked"
+    if item not in index.grammar.needed(groups):
+        return ""
+    return f"the only {single(groups[item] or '')}: replace it rather than take it out"
+
+
+def _swap(stylist: Stylist, look: Look, item: int, filters: Filters, free: Sequence[int]) -> Swap | None:
     """The best exchange of one item; of another than `item` only where no exchange of that raises the score."""
-    others = [item_id for index, item_id in enumerate(look.item_ids) if index != item]
-    for locked in (others, ()):
-        swaps = stylist.improve(look.item_ids, locked=locked, filters=filters, k=1)
+    for tried in ({item} & {*free}, {*free}):
+        locked = [item_id for position, item_id in enumerate(look.item_ids) if position not in tried]
+        swaps = stylist.improve(look.item_ids, locked=locked, filters=filters, k=1) if tried else []
         if swaps:
             return swaps[0]
     return None

@@ -127,6 +127,11 @@ class Grammar:
         """Positions of the items of which one should be taken out; empty where an outfit has too many of nothing."""
         return sorted({position for _, positions in self._too_many(groups, categories) for position in positions})
 
+    def needed(self, groups: Sequence[str | None]) -> list[int]:
+        """Positions of the items that alone are what an outfit needs: without one of them, it would lack something."""
+        having = [[at for at, group in enumerate(groups) if group in clause] for clause in self.needs]
+        return sorted({positions[0] for positions in having if len(positions) == 1})
+
     def refusal(self, groups: Sequence[str | None], slots: Sequence[str | None]) -> str:
         """Empty, or why an outfit cannot take something of each of some groups more."""
         count, asked_slots = Counter(groups), Counter(slots)
@@ -224,6 +229,11 @@ class Grammar:
         return [group for group in WORN for _ in range(completion.get(group, 0) - count[group])]
 
 
+def single(group: str) -> str:
+    """What one item of a group is called, without an article: ``outer layer``."""
+    return _ONE[group].split(" ", 1)[-1] if group != "shoes" else "pair of shoes"
+
+
 def _group_codes(catalogue: Catalogue) -> tuple[np.ndarray, list[str]]:
     """(U,) place of each item's group in `GROUPS`; without one, that of ``other``."""
     table = pl.DataFrame({"group": GROUPS, "place": range(len(GROUPS))})
@@ -284,5 +294,5 @@ def _pairs(catalogue: Catalogue, outfits: Outfits) -> tuple[str, ...]:
 
 def _many(number: int, group: str, spell_one: bool = False) -> str:
     """``two pairs of shoes``; with `spell_one`, ``one pair of shoes``."""
-    words = _MANY[group] if number != 1 else "pair of shoes" if group == "shoes" else _ONE[group].split(" ", 1)[1]
+    words = _MANY[group] if number != 1 else single(group)
     return f"{_NUMBERS[number] if number < len(_NUMBERS) else number} {words}" if spell_one or number > 1 else words

@@ -53,11 +53,12 @@ CACHED_SEARCHES = ("item_id", "category", "group")
 
 
 class Index:
-    """An index, opened from its folder.
+    """An index, opened from its folder (or from the folder of ``goeswith build`` that has one).
 
     info: what index.json says. run: the model. catalogue: the items by row, guests last. size: how many of them are
-    the catalogue's own. scorer: the model over the states of all of them. device: what computes, the CPU by default.
-    shown: how often items or rules have changed, so that an older answer is distinguished from a current one.
+    the catalogue's own. scorer: the model over the states of all of them, higher = better match. device: what computes,
+    the CPU by default. shown: how often items or rules have changed, so that an older answer is distinguished from a
+    current one. Below, U is `size` plus the number of guests, and n a number of rows.
 
     Raises:
         DataError: the folder is not an index, or a file of it is broken.
@@ -230,12 +231,12 @@ class Index:
 
     @property
     def kinds(self) -> np.ndarray:
-        """(U + guests,) int64 the category of each item; rooms for guests that are free have any."""
+        """(≥ U,) int64 the category of each row, as a place in the sorted categories; beyond the guests, any."""
         return self._kinds
 
     @cached_property
     def known(self) -> np.ndarray:
-        """(U,) bool: the catalogue's own items that can be offered: with features and a category the model has seen."""
+        """(size,) bool: the catalogue's own items that can be offered: with features, of a category the model saw."""
         return self._present[: self.size] & self.seen(np.arange(self.size))
 
     def seen(self, rows: np.ndarray) -> np.ndarray:

@@ -14,9 +14,10 @@ import polars as pl
 
 from goeswith.data.filters import Filters
 from goeswith.data.products import COMPUTED
+from goeswith.data.shelf import nearest
 from goeswith.errors import CatalogueError, DataError
 from goeswith.evaluate.reranking import SIZE
-from goeswith.files import fresh_file
+from goeswith.files import fresh_file, write_table
 from goeswith.models import Searchable
 from goeswith.shop.answers import Look, looks_of
 from goeswith.shop.beam import Beam, differing, grow_many, in_order
@@ -233,12 +234,12 @@ def anchors_for(stylist: Stylist, conditions: Sequence[str], count: int | None, 
     groups, names = index.shelf.codes("group")
     able &= np.isin(groups[: index.size], [names[name] for name in WORN if name in names])
     for condition in conditions:
-        column, sign, values = condition.partition("=")
-        if not sign or column not in index.catalogue.items.columns:
-            raise CatalogueError(
-                f"{condition!r} is not a COLUMN=VALUE of the catalogue; its columns are "
-                f"{', '.join(index.catalogue.items.columns)}"
-            )
+        name, sign, values = condition.partition("=")
+        column = index.shelf.column(name) if sign else None
+        if column is None:
+            columns = index.catalogue.items.columns
+            hint = nearest(name, columns) if sign else "write such as group=dress"
+            raise CatalogueError(f"{condition!r} is not a COLUMN=VALUE of the catalogue; {hint}")
         if column in NAMES:
             named = [row for name in values.split(",") for row in index.shelf.named(name, f"the condition {condition}")]
             able &= np.isin(np.arange(index.size), named)
@@ -291,11 +292,11 @@ def write(frame: pl.DataFrame, out: Path) -> None:
     Raises:
         DataError: the file's name ends otherwise.
     """
-    if out.suffix == ".csv":
-        with fresh_file(out) as partial:
-            frame.write_csv(partial)
+    kind = out.suffix.lower()
+    if kind == ".csv":
+        write_table(frame, out)
         return
-    if out.suffix != ".json":
+    if kind != ".json":
         raise DataError(f"{out} is neither .csv nor .json; name a file of one of these types")
     shared = ["look", "anchor", "look_price", "verdict"]
     looks = []

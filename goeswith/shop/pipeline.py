@@ -62,6 +62,7 @@ def build(
     rules: Path | None = None,
     settings: Sequence[str] = (),
     seed: int = 0,
+    pictures: bool = True,
     say: Say = lambda stage, line: None,
     progress: Callable[[str], Progress] = lambda stage: lambda done, total: None,
 ) -> Built:
@@ -76,7 +77,7 @@ def build(
         source: folder or file of the export. layout, options: see `goeswith.data.readers.read`.
         model: a finished run to use instead of training one. rules: a file of rules for the starter.
         settings: ``field=value`` for the training.
-        seed: of the splits, the training and the choice of looks.
+        seed: of the splits, the training and the choice of looks. pictures: whether to download any.
         progress: makes a callback (done, total) for a stage.
 
     Raises:
@@ -99,7 +100,7 @@ def build(
         if not before:  # so that an interrupted import is known for a build's
             _write_mark(out, request)
         try:
-            dataset = _import(source, out / "data", layout, options, seed, say)
+            dataset = _import(source, out / "data", layout, options, seed, pictures, say)
         except GoeswithError:
             if {path.name for path in out.iterdir()} <= {MARK, ".lock"}:  # refused before anything was built
                 shutil.rmtree(out)
@@ -144,11 +145,14 @@ def _write_mark(out: Path, request: dict[str, Any]) -> None:
         partial.write_text(json.dumps(request, indent=2) + "\n")
 
 
-def _import(source: Path, dest: Path, layout: str, options: dict[str, Any] | None, seed: int, say: Say) -> Dataset:
+def _import(
+    source: Path, dest: Path, layout: str, options: dict[str, Any] | None, seed: int, pictures: bool, say: Say
+) -> Dataset:
     update = dest.exists()
     done = import_data(
-        layout, source, dest, options=options, update=update, name=dest.parent.name, seed=None if update else seed
-    )
+        layout, source, dest, options=options, update=update, name=dest.parent.name, seed=None if update else seed,
+        pictures=pictures,
+    )  # fmt: skip
     for line in (done.summary, *done.lines):
         if line not in done.built:  # which comes next
             say("import", line)

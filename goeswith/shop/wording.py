@@ -37,19 +37,22 @@ def _names(index: Index, rows: np.ndarray) -> list[str]:
     return [f"the {n}" if count[n] == 1 else f"the {n} ({item_id})" for n, item_id in zip(short, ids, strict=True)]
 
 
-def sentence(why: Why, index: Index, without: float | None) -> str:
+def sentence(why: Why, index: Index, without: float | None, kept: str = "", advice: str = "") -> str:
     """One sentence out of the parts that have something to say.
 
-    without: the percentile of the outfit without its weakest item; None where it has none.
+    without: the percentile of the outfit without its weakest item; None where it has none. kept: why that item is not
+    to be taken out, such as ``which is locked``; else empty. advice: what to do about too many of something.
     """
     look, names, item = why.look, _names(index, index.shelf.rows(why.item_ids)), why.weakest_item
     parts = [_verdict_clause(look)]
     removal = why.swap is not None and why.swap.added is None
     if why.swap is not None and removal:
         parts.append(_take_out(why.swap, look, names))
+    elif advice:
+        parts.append(advice)
     if len(names) > 2 and not removal:
         first, second = (names[position] for position in why.weakest_pair)
-        effect = _effect(names[item], look, float(why.contributions[item]), without, index)
+        effect = _effect(names[item], look, float(why.contributions[item]), without, index, kept)
         parts.append(f"its weakest link is {first} with {second}, and {effect}")
     if why.rules:
         called = dict(zip(look.item_ids, names, strict=True))
@@ -80,8 +83,8 @@ def _verdict_clause(look: Look) -> str:
     return _VERDICTS.get(look.verdict, f"This look has a score of {score(look.score)}, with nothing to compare it with")
 
 
-def _effect(name: str, look: Look, contribution: float, without: float | None, index: Index) -> str:
-    """What taking the weakest item away would do.
+def _effect(name: str, look: Look, contribution: float, without: float | None, index: Index, kept: str) -> str:
+    """What taking the weakest item away would do, if it may be taken away; see `sentence`.
 
     Outfits of another size have another scale, so that a higher score alone does not make a better look, nor does a
     better standing with a lower score: only where both agree is it said that the look gains.
@@ -89,8 +92,10 @@ def _effect(name: str, look: Look, contribution: float, without: float | None, i
     if np.isnan(contribution):
         return f"the piece that fits least is {name}"
     change = 0.0 if without is None or look.percentile is None else without - look.percentile
-    if contribution > 0 and change <= _STEP:
+    if contribution > 0 and (kept or change <= _STEP):
         return f"no item is out of place, though the least comes from {name}"
+    if kept:
+        return f"the piece that fits least is {name}, {kept}"
     if contribution < 0 and without is not None and change > _STEP:
         better = verdict(index, without)
         return f"without {name} it would be {better if better != look.verdict else 'better'}"

@@ -22,6 +22,7 @@ from goeswith.errors import ConfigError, GoeswithError
 from goeswith.studio.api import look_routes as look_api
 from goeswith.studio.api import review_routes as review_api
 from goeswith.studio.api import routes as api
+from goeswith.studio.api.names import check_query
 from goeswith.studio.guard import Guard
 from goeswith.studio.pages import clicks, export_routes, look_routes, public_routes, review_routes, start_routes
 from goeswith.studio.pages import routes as pages
@@ -36,7 +37,7 @@ from goeswith.studio.service.head import Head
 from goeswith.studio.service.looks import Looks
 from goeswith.studio.service.metrics import Metrics, MetricsMiddleware
 from goeswith.studio.service.proxied import Proxied
-from goeswith.studio.service.refusals import FORM_TYPES, JSON_TYPES, Refused, as_refused, in_json, not_json, wrong_body
+from goeswith.studio.service.refusals import FORM_TYPES, JSON_TYPES, Refused, as_refused, in_json, invalid, wrong_body
 from goeswith.studio.service.review_maker import ReviewMaker
 from goeswith.studio.service.reviews import Reviews
 from goeswith.studio.service.shared import Shop
@@ -134,7 +135,8 @@ def create_app(
     _add_errors(app)
     dependencies = [Depends(HTTPBearer(auto_error=False))] if token else []  # only for the schema: `Guard` is who looks
     for router in (api.router, look_api.router, review_api.router, storefront.router, event_routes.router):
-        app.include_router(router, dependencies=dependencies)
+        app.include_router(router, dependencies=[*dependencies, Depends(check_query)])
+    app.include_router(storefront.files, dependencies=dependencies)
     _add_watched(app)
     add_docs(app)
     app.mount("/static", StaticFiles(directory=STATIC, check_dir=False), name="static")
@@ -201,16 +203,13 @@ def _add_errors(app: FastAPI) -> None:
         return answered(request, as_refused(error))
 
     @app.exception_handler(RequestValidationError)
-    async def invalid(request: Request, error: RequestValidationError) -> Response:
+    async def mistaken(request: Request, error: RequestValidationError) -> Response:
         first: dict[str, Any] = error.errors()[0]
-        if first["type"] == "json_invalid":
-            return answered(request, not_json(first))
         types = FORM_TYPES if isinstance(error.body, FormData) else JSON_TYPES if first["loc"] == ("body",) else ()
         refused = wrong_body(request.headers, types) if types and not is_page(request.scope["path"]) else None
         if refused is not None:
             return answered(request, refused)
-        where, message = ".".join(str(part) for part in first["loc"]), first["msg"]
-        return answered(request, Refused(422, "bad_request", f"{where}: {message}"), people=_for_people(first))
+        return answered(request, invalid(first), people=_for_people(first))
 
     @app.exception_handler(HTTPException)
     async def http(request: Request, error: HTTPException) -> Response:

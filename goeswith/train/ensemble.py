@@ -32,6 +32,9 @@ from goeswith.train.settings import TrainConfig
 from goeswith.train.source import Say
 from goeswith.train.training import finished, locked, train, training_data
 
+MOST = 100
+"""Seeds of an ensemble."""
+
 
 def train_ensemble(
     dataset: Dataset,
@@ -56,15 +59,19 @@ def train_ensemble(
     Raises:
         ConfigError, DataError, ModelError: as the message says.
     """
-    if seeds < 2:
-        raise ConfigError(f"an ensemble has two seeds or more, not {seeds}")
+    if not 2 <= seeds <= MOST:
+        less = "give more" if seeds < 2 else "each is a training: give fewer"
+        raise ConfigError(f"an ensemble has 2 to {MOST} seeds, not {seeds:,}; {less}")
     alone("an ensemble")
     out, settings, begun = Path(out), list(settings), time.monotonic()
     configs = override({"model": TwoTowerConfig(), "train": TrainConfig.of(TOWER)}, settings)
     config = cast(TrainConfig, configs["train"])
     last = config.seed + seeds - 1
     if last > LARGEST:
-        raise ConfigError(f"seed={config.seed} with {seeds} seeds ends at {last}, but whole numbers end at {LARGEST}")
+        raise ConfigError(
+            f"seed={config.seed} with {seeds} seeds ends at {last}, but whole numbers end at {LARGEST}; "
+            f"set seed={LARGEST - seeds + 1} or a smaller one"
+        )
     features = load_features(dataset, encoder)
     data, vocabulary, left_out = training_data(dataset, features, configs["model"], config)
     numbers = [config.seed + number for number in range(seeds)]

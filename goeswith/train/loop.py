@@ -229,7 +229,12 @@ class Loop:
                 "use objective=sampled-softmax with them"
             )
         if wanted == "batch-softmax" or (wanted == "softmax" and exact(self.model) and silent):
-            return GapObjective(self.model, self.data, self.config, self.ranks)
+            return GapObjective(self.model, self.data, self.config, self.negatives, self.generator, self.ranks)
+        if self.config.drawn_negatives:
+            raise ConfigError(
+                "drawn_negatives are for all gaps of a batch, which this model does not rank together; "
+                "use objective=batch-softmax with them"
+            )
         return PairObjective(
             self.model, self.data, self.config, self.negatives, self.generator, self.sources, self.ranks
         )

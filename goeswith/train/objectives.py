@@ -87,28 +87,55 @@ class Forward:
 
 
 class GapObjective:
-    """Each item of an outfit ranked among the batch's items: by query · key where exact, else outfit by outfit."""
+    """Each item of an outfit ranked among the batch's items: by query · key where exact, else outfit by outfit.
 
-    def __init__(self, model: Model, data: TrainingData, config: TrainConfig, ranks: Ranks) -> None:
+    negatives, generator: where items come from that are drawn for the batch in place of its own.
+    """
+
+    def __init__(
+        self,
+        model: Model,
+        data: TrainingData,
+        config: TrainConfig,
+        negatives: Negatives,
+        generator: torch.Generator,
+        ranks: Ranks,
+    ) -> None:
         self.model, self.forward, self.ranks = model, Forward(model, data, config, ranks), ranks
+        self.negatives, self.generator, self.drawn = negatives, generator, config.drawn_negatives
         softmax = BatchSoftmax if exact(model) else OutfitSoftmax
-        self.softmax = softmax(data.catalogue, config.negatives, blanks(data.catalogue, config.blank))
+        self.blank = blanks(data.catalogue, config.blank)
+        self.softmax = softmax(data.catalogue, config.negatives, self.blank)
         self.correct = config.correct_popularity
         self.softmax.to(self.forward.device)
 
     def __call__(self, outfits: OutfitBatch, epoch: int) -> StepLoss:
         """The loss over the gaps of outfits: a process ranks the gaps of its own outfits among the items of all."""
-        rows, batch = outfits.distinct()
+        rows, batch, reserved = self._with_drawn(*outfits.distinct())
         batch, own = batch.to(self.forward.device), self.ranks.busy(len(batch))
         with self.forward.precision():
             states = self.forward.encode(rows)
             worn = torch.bincount(batch.items[batch.mask], minlength=len(rows)) if self.correct else None
-            loss, gaps = self.softmax(self.model, states, batch.take(own), rows.to(self.forward.device), worn)
+            rows = rows.to(self.forward.device)
+            loss, gaps = self.softmax(self.model, states, batch.take(own), rows, worn, reserved)
         gaps = gaps if own == self.ranks.share(len(batch)) else 0
         total = self.ranks.total(gaps, self.forward.device)
         if not total:
             return StepLoss(None, 0, len(outfits))
         return StepLoss(loss * (gaps / total) + self.model.penalty() / self.ranks.count, total, 0)
+
+    def _with_drawn(self, rows: Tensor, batch: OutfitBatch) -> tuple[Tensor, OutfitBatch, Tensor | None]:
+        """Distinct items (U,) of a batch and those drawn for it, the batch as rows of both, and which are not drawn.
+
+        Nothing is drawn, and the last is None, where the batch's own items are the wrong answers.
+        """
+        if not self.drawn:
+            return rows, batch, None
+        able = rows if self.blank is None else rows[self.blank[rows]]
+        drawn = self.negatives.sample(able, self.drawn, self.generator)
+        both = torch.cat([rows, drawn]).unique()
+        moved = OutfitBatch(torch.searchsorted(both, rows)[batch.items], batch.mask)
+        return both, moved, ~torch.isin(both, drawn).to(self.forward.device)
 
 
 class PairObjective:

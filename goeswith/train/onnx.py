@@ -63,7 +63,7 @@ def write_onnx(model: Model, folder: Path, *, dim: int, categories: int, name: s
     runtime = _needed()
     if getattr(model, "text", None) is not None:
         raise ModelError(
-            f"{name} reads titles word by word (text=cnn), and a graph cannot look words up; leave --onnx out"
+            f"{name} reads titles word by word (text=cnn or ids), and a graph cannot look words up; leave --onnx out"
         )
     made = _sample(dim, categories, items=5, outfits=3, width=4)
     any_items, any_outfits = {0: torch.export.Dim.DYNAMIC}, {0: torch.export.Dim.DYNAMIC, 1: torch.export.Dim.DYNAMIC}

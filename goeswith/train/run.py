@@ -22,6 +22,7 @@ from goeswith.errors import DataError, ModelError
 from goeswith.files import read_json
 from goeswith.models import MODELS, Model, Towers, Vocabulary, model_classes
 from goeswith.rules.rules import Rule, match
+from goeswith.train.bounded import Bounded, TooLargeError
 from goeswith.train.rule_teacher import RulesConfig, RuleTeacher, shuffled
 from goeswith.train.scorers import RunScorer, TaughtScorer, TowerScorer
 from goeswith.train.scoring import encode
@@ -30,6 +31,8 @@ if TYPE_CHECKING:
     from goeswith.train.export import Beside
 
 REMEDY = "train the run again"
+SPARE = 1 << 20
+"""Numbers that a model may have beside those that its file could hold."""
 
 
 class Run:
@@ -68,14 +71,25 @@ class Run:
         if not self.weights.is_file():
             raise ModelError(f"the training of {self.path} has not finished; run the same train command to resume")
         part = f"weights of this {self.name}"
-        if self.name in MODELS:  # sizes that differ from the weights are an error before memory is allocated
-            try:
-                with torch.device("meta"):
-                    _saved(model_class(settings, self.config["dim"], self.vocabulary), self.weights, part)
-            except (RuntimeError, OverflowError):
-                raise ModelError(f"{self.path / 'config.json'} has sizes that no memory can hold; {REMEDY}") from None
-        model = _loaded(model_class(settings, self.config["dim"], self.vocabulary), self.weights, part)
+        model = _loaded(self._built(model_class, settings, part), self.weights, part)
         return model.to(self.device) if self.device.type != "cpu" else model
+
+    def _built(self, model_class: type, settings: Any, part: str) -> Any:
+        """The model without its weights; sizes that differ from theirs are an error before memory is allocated."""
+        numbers = self.config["dim"], self.vocabulary
+        if self.name not in MODELS:
+            return model_class(settings, *numbers)
+        try:
+            with Bounded(self.weights.stat().st_size + SPARE):  # a number has four bytes, so this leaves room
+                return model_class(settings, *numbers)
+        except (TooLargeError, RuntimeError, OverflowError):
+            pass
+        try:  # shapes alone, which needs torch's compiler and a second, but says what differs
+            with torch.device("meta"):
+                _saved(model_class(settings, *numbers), self.weights, part)
+        except (RuntimeError, OverflowError):
+            raise ModelError(f"{self.path / 'config.json'} has sizes that no memory can hold; {REMEDY}") from None
+        return model_class(settings, *numbers)
 
     @property
     def notes(self) -> str:

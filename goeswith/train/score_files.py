@@ -87,11 +87,11 @@ def score_files(
     """
     check(engine)
     (system, folder), (target, folder_out) = _folder(source), _folder(out)
-    files = sorted(system.glob(f"{folder}/*.parquet"))
+    files = _tables(system, folder)
     if not files:
         raise DataError(f"{source} has no Parquet files; give a folder of some with outfit_id and item_ids")
     target.makedirs(folder_out, exist_ok=True)
-    there = {path.rpartition("/")[2] for path in target.glob(f"{folder_out}/*.parquet")}
+    there = {path.rpartition("/")[2] for path in _tables(target, folder_out)}
     names = [path.rpartition("/")[2] for path in files]
     todo = [
         (system.unstrip_protocol(path), target.unstrip_protocol(f"{folder_out}/{name}"))
@@ -106,6 +106,11 @@ def score_files(
         if progress:
             progress(counts["kept"] + done, len(files))
     return counts
+
+
+def _tables(system: Any, folder: str) -> list[str]:
+    """Paths of the Parquet files in a folder, whatever the case of their endings."""
+    return sorted(path for path in system.glob(f"{folder}/*") if path.lower().endswith(".parquet"))
 
 
 def _folder(address: str) -> tuple[Any, str]:

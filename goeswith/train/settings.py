@@ -13,6 +13,7 @@ from torch.optim import Optimizer
 
 from goeswith.config import above_zero, at_least, below_one
 from goeswith.data.negatives import check_strategy
+from goeswith.errors import ConfigError
 from goeswith.models import training_settings
 
 
@@ -28,6 +29,8 @@ class TrainConfig:
     negatives: how the replacing item is drawn, each epoch again (``random`` is the paper's); for ``softmax`` the pool.
     correct_popularity: where all items of a batch are ranked, each counts as often as the batch wears it, so that
     scores need not say how popular an item is; no other loss has it.
+    drawn_negatives: where all items of a batch are ranked, how many of each pool are drawn to take their place, evenly
+    unless `negatives` are ``matched``: a batch has popular items more often than others; 0 = those of the batch.
     pool: draw negatives from the whole ``catalogue`` (as in the papers) or from items ``worn`` in training outfits.
     With ``catalogue``, items that only test outfits wear are never right in training: a model can learn to reject them.
     negatives_per_positive: r. blank: which item is replaced, ``any`` or the ``bottom``, as triplets ask.
@@ -54,6 +57,7 @@ class TrainConfig:
     objective: Literal["pairwise", "softmax", "sampled-softmax", "batch-softmax"] = "pairwise"
     negatives: str = "random"
     correct_popularity: bool = False
+    drawn_negatives: int = 0
     pool: Literal["catalogue", "worn"] = "catalogue"
     negatives_per_positive: int = 1
     blank: Literal["any", "bottom"] = "any"
@@ -81,10 +85,15 @@ class TrainConfig:
     def __post_init__(self) -> None:
         check_strategy(self.negatives)
         at_least(self, 1, "negatives_per_positive", "epochs", "valid_corruptions", "patience", "batch_size")
-        at_least(self, 0, "outfits", "weight_decay", "seed", "extend")
+        at_least(self, 0, "drawn_negatives", "outfits", "weight_decay", "seed", "extend")
         at_least(self, -1, "outfits_seed")
         above_zero(self, "learning_rate")
         below_one(self, "warmup")
+        if self.drawn_negatives and self.correct_popularity:
+            raise ConfigError(
+                "correct_popularity is for items that come as often as a batch wears them, and drawn_negatives do not; "
+                "use --set correct_popularity=false with them"
+            )
 
     @classmethod
     def of(cls, model: str) -> TrainConfig:

@@ -80,15 +80,23 @@ class BatchSoftmax(PoolLoss):
     the number of outfits of the batch with i. What is then learned is how much likelier an item is in this gap than in
     any (pointwise mutual information). Without it scores must say that an item is popular: a batch has each item as a
     wrong answer once, and popular ones as right answers often (the sampling bias of Yi et al., RecSys 2019).
+
+    Where wrong answers are drawn for the batch, its own items are reserved for the gaps that they left.
     """
 
     def forward(
-        self, model: GapModel, states: ItemStates, batch: OutfitBatch, rows: Tensor, worn: Tensor | None = None
+        self,
+        model: GapModel,
+        states: ItemStates,
+        batch: OutfitBatch,
+        rows: Tensor,
+        worn: Tensor | None = None,
+        reserved: Tensor | None = None,
     ) -> tuple[Tensor, int]:
         """The mean over the gaps of a batch of B outfits, and how many gaps there are.
 
         states: of the U distinct items of the batch, which are the catalogue's `rows` (U,). worn: n (U,), to correct
-        for popularity.
+        for popularity. reserved: (U,) bool, items that are no wrong answers.
         """
         gap = self.gaps(batch, rows)
         own = self.pool[rows]  # (U,)
@@ -107,7 +115,8 @@ class BatchSoftmax(PoolLoss):
             keys = embedding(by_pool, model.keys(states))
         queries, keys = queries.float() * self.log_scale.exp(), keys.float()
         bonus = None if worn is None else worn[by_pool].float().log()
-        loss, taught = PoolSoftmax.apply(queries, keys, query_pools, pool, position[truth], position[gone], bonus)
+        kept = None if reserved is None else reserved[by_pool]
+        loss, taught = PoolSoftmax.apply(queries, keys, query_pools, pool, position[truth], position[gone], bonus, kept)
         return loss / taught.clamp_min(1), int(taught)
 
 
@@ -119,11 +128,17 @@ class OutfitSoftmax(PoolLoss):
     """
 
     def forward(
-        self, model: Model, states: ItemStates, batch: OutfitBatch, rows: Tensor, worn: Tensor | None = None
+        self,
+        model: Model,
+        states: ItemStates,
+        batch: OutfitBatch,
+        rows: Tensor,
+        worn: Tensor | None = None,
+        reserved: Tensor | None = None,
     ) -> tuple[Tensor, int]:
         """As `BatchSoftmax.forward`. A gap in which any outfit has no score teaches nothing."""
         gap = self.gaps(batch, rows)
-        owner, column, items, real = _candidates(self.pool[rows], batch, gap)
+        owner, column, items, real = _candidates(self.pool[rows], batch, gap, reserved)
         if not len(owner):
             return self.log_scale.new_zeros(()), 0
         of_gap, place = real.nonzero(as_tuple=True)
@@ -138,10 +153,13 @@ class OutfitSoftmax(PoolLoss):
         return cross_entropy(table[answered], truth, reduction="sum") / answered.sum().clamp_min(1), len(truth)
 
 
-def _candidates(pool: Tensor, batch: OutfitBatch, gap: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+def _candidates(
+    pool: Tensor, batch: OutfitBatch, gap: Tensor, reserved: Tensor | None = None
+) -> tuple[Tensor, Tensor, Tensor, Tensor]:
     """Of the gaps of a batch that have a wrong item to choose: outfit (G,), column (G,), and what may fill each.
 
-    pool: (U,) of the items. gap: (B, n) bool, where an item leaves one. The last two are items (G, P), the right one
+    pool: (U,) of the items. gap: (B, n) bool, where an item leaves one. reserved: (U,) bool, items that are nobody's
+    wrong answer. The last two are items (G, P), the right one
     first, and whether they are candidates: other items of the pool that the outfit does not wear.
     """
     in_order, by_pool = pool.sort(stable=True)
@@ -153,6 +171,8 @@ def _candidates(pool: Tensor, batch: OutfitBatch, gap: Tensor) -> tuple[Tensor, 
     items = by_pool[at.clamp_max(len(pool) - 1)]
     worn = ((items[:, :, None] == batch.items[owner, None]) & batch.mask[owner, None]).any(dim=2)
     real = (at < end[:, None]) & ~worn
+    if reserved is not None:
+        real &= ~reserved[items]
     taught = real.any(dim=1)
     items, real = torch.cat([truth[:, None], items], dim=1), torch.cat([taught[:, None], real], dim=1)
     return owner[taught], column[taught], items[taught], real[taught]

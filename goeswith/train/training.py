@@ -19,7 +19,7 @@ from goeswith import __version__
 from goeswith.config import override
 from goeswith.data.dataset import Dataset
 from goeswith.data.devices import open_device, wants_bf16
-from goeswith.data.features import TOKENS, Features
+from goeswith.data.features import TOKENS, WORD_IDS, Features
 from goeswith.data.mapped import MappedFeatures, StreamedFeatures
 from goeswith.data.outfits import Outfits
 from goeswith.data.pairs import tops_and_bottoms
@@ -199,18 +199,18 @@ def _write_json(path: Path, value: dict[str, Any]) -> None:
 
 
 def _check_text(encoder: str, text: str) -> None:
-    """Numbers of word pieces are no features: only a TextCNN can read them, and only where it looks for them.
+    """Numbers of words or word pieces are no features: few models read them, and only where they look for them.
 
     Raises:
         ConfigError: the encoder and the model's setting `text` do not agree.
     """
     *others, last = encoder.split("+")
-    if TOKENS in others or (last == TOKENS) != (text == "cnn"):
-        raise ConfigError(
-            f"{TOKENS} needs --set text=cnn of akd-dbpr and must be the last encoder "
-            f"({encoder!r} was given, text={text}); "
-            f"e.g. --encoder efficientnet-lite0+{TOKENS}"
-        )
+    for name, setting, model in ((TOKENS, "cnn", "akd-dbpr"), (WORD_IDS, "ids", "group-towers")):
+        if name in others or (last == name) != (text == setting):
+            raise ConfigError(
+                f"{name} needs --set text={setting} of {model} and must be the last encoder "
+                f"({encoder!r} was given, text={text}); e.g. --encoder minilm+{name}"
+            )
 
 
 def training_data(

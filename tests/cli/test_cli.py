@@ -276,11 +276,13 @@ def test_a_folder_that_cannot_be_written_is_reported(shell: Shell, world: Path, 
     ids = Dataset(world).catalogue.ids
     looks = tmp_path / "looks.csv"
     looks.write_text(f"outfit_id,item_ids\na,{ids[0]};{ids[1]}\n")
-    (tmp_path / "folder").mkdir()
-    code, _, err = shell("score", run, world, "--outfits", looks, "--out", tmp_path / "folder")
+    (tmp_path / "folder.csv").mkdir()
+    code, _, err = shell("score", run, world, "--outfits", looks, "--out", tmp_path / "folder.csv")
     assert code == 1
-    assert err.startswith(f"goeswith: cannot write {tmp_path / 'folder'} (Is a directory)")
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["folder", "looks.csv"]
+    assert err.startswith(f"goeswith: cannot write {tmp_path / 'folder.csv'} (Is a directory)")
+    code, _, err = shell("score", run, world, "--outfits", looks, "--out", tmp_path / "scores.txt")
+    assert (code, "is neither .csv nor .parquet" in err) == (1, True)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["folder.csv", "looks.csv"]
     code, _, err = shell("questions", world, "--outfits", looks, "--task", "compat", "--out", tmp_path / "q.csv")
     assert code == 2
     assert "q.csv must end in .parquet" in err.replace("\n", " ")

@@ -143,9 +143,12 @@ def test_every_filter_has_a_flag() -> None:
         (["similar", "i0", "-k", "2"], ["1.", "2.", "shirt"]),
         (
             ["similar", "i0", "--exclude", "i0", "--price-max", "0"],
-            ["no other item of its category passes the filters"],
+            [
+                "no other item of its category passes the filters: price up to 0 and 1 excluded item; ",
+                "would without price",
+            ],
         ),
-        (["improve", "i0", "i60", "--price-max", "0"], ["no swap of one item makes the outfit better"]),
+        (["improve", "i0", "i60", "--price-max", "0"], ["no swap of one item within price up to 0", "would without"]),
         (["fill", "i0", "--slot", "bag", "--price-max", "8"], ["note: thin: only", "of 10 looks can be made"]),
     ],
 )

@@ -211,6 +211,8 @@ def test_wrong_settings_are_refused(settings, sentence):
     arguments = {"task": "fitb", "negatives": "random"} | settings
     with pytest.raises(ConfigError, match=sentence):
         make_questions(CATALOGUE, OUTFITS, "test", **arguments)
+    with pytest.raises(DataError, match="the data set has no outfits; import it with outfits, or with orders"):
+        OUTFITS.take(np.zeros(len(OUTFITS), bool)).split("valid")
     with pytest.raises(DataError, match="no outfit is in split 'valid'; the splits here are: test, train"):
         make_questions(CATALOGUE, OUTFITS, "valid", "fitb", "random")
 

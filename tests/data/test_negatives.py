@@ -111,6 +111,19 @@ def test_draws_agree_with_a_loop(world, strategy, count, with_known):
     assert not blanks[~mask].any()
 
 
+@pytest.mark.parametrize("strategy", STRATEGIES)
+def test_a_sample_is_of_the_pools_of_the_items(world, strategy):
+    catalogue, outfits, usable = world
+    negatives, worn = Negatives(catalogue, outfits, strategy, usable), worn_alone(catalogue, outfits)
+    rows = torch.tensor([3, 3, 7])
+    pools = [naive_pool(catalogue, worn, usable, strategy, row) for row in (3, 7)]
+    assert set(negatives.sample(rows, 5000, torch.Generator().manual_seed(0)).tolist()) == pools[0] | pools[1]
+    few = negatives.sample(rows, 2, torch.Generator().manual_seed(0))
+    assert 1 <= len(few) <= 2 * len({frozenset(pool) for pool in pools})
+    nothing = Negatives(catalogue, outfits, strategy, np.zeros_like(usable))
+    assert not len(nothing.sample(rows, 5))
+
+
 def test_padding_and_its_content_change_nothing(world):
     catalogue, outfits, usable = world
     items, mask = batch(outfits)

@@ -34,7 +34,7 @@ def test_table_reads_long_outfits_pictures_and_further_columns(shop):
     assert imported.images == {"a": shop / "images/red/a.jpg"}
     assert imported.skipped["missing pictures that the item table names"] == 1
     assert imported.skipped["outfits.csv: items named twice in one outfit"] == 1
-    assert "2 prices are not numbers of 0 or more and count as unknown" in imported.notes
+    assert any(note.startswith("2 prices are not numbers of 0 or more and count as") for note in imported.notes)
     assert "1 items have no title" in imported.notes
     assert len(create(imported, shop / "dest", layout="table").outfits) == 2
 

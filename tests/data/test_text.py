@@ -16,7 +16,7 @@ from goeswith.data.dataset import Dataset, Imported, create
 from goeswith.data.encoders import encode as encoders
 from goeswith.data.encoders.encode import encode, load_features
 from goeswith.data.encoders.networks import open_network, word_vectors
-from goeswith.data.text import LENGTH, SIZE, category_and_title, hashed, title_and_labels, title_or_labels
+from goeswith.data.text import LENGTH, SIZE, category_and_title, hashed, numbered, title_and_labels, title_or_labels
 from goeswith.errors import ConfigError, DataError
 
 CATALOGUE = Catalogue(
@@ -90,7 +90,18 @@ def dataset(tmp_path: Path) -> Dataset:
     return create(Imported(items=items, outfits=outfits, source="a test", licence="none"), tmp_path / "d", layout="t")
 
 
-@pytest.mark.parametrize("encoder", ["words", "minilm-tokens"])
+def test_words_have_numbers_of_their_own_and_labels_come_first() -> None:
+    texts = ["red skirt red\ncolour=red\ncategory=skirt", "skirt", " ".join(f"w{n}" for n in range(9999))]
+    ids = numbered(texts)
+    assert ids.shape == (3, LENGTH)
+    assert ids[0, 3] == ids[1, 0]
+    assert (ids[0] > 0).tolist() == [True] * 4 + [False] * (LENGTH - 4)
+    assert len(np.unique(numbered([f"w{n}" for n in range(9999)])[:, 0])) > 9990
+    np.testing.assert_array_equal(ids[2], numbered([f"w{n}" for n in range(LENGTH)])[:, 0])
+    assert ids.max() < 2**24  # which float32 holds exactly
+
+
+@pytest.mark.parametrize("encoder", ["words", "minilm-tokens", "word-ids"])
 def test_items_of_which_nothing_is_said_are_left_out_by_name(dataset: Dataset, encoder: str) -> None:
     report = encode(dataset, encoder)
     assert report.encoded == 18
@@ -104,7 +115,7 @@ def test_items_of_which_nothing_is_said_are_left_out_by_name(dataset: Dataset, e
         np.testing.assert_allclose(features.values[row], network.run([texts[row]])[0], atol=1e-3)
 
 
-@pytest.mark.parametrize("encoder", ["words", "minilm-tokens"])
+@pytest.mark.parametrize("encoder", ["words", "minilm-tokens", "word-ids"])
 def test_an_interrupted_encoding_resumes_to_the_same_bits(
     dataset: Dataset, encoder: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -72,6 +72,19 @@ def test_a_missing_score_counts_as_wrong_and_is_logged(caplog: pytest.LogCapture
     assert ranked.rows["mrr"].to_list() == pytest.approx([0, 1 / 3])  # the one without a score stands above
 
 
+def test_a_headline_is_the_first_measure_and_compares_alike() -> None:
+    rows = question_rows("compat", 2, [0, 1] * 6)
+    answers = [
+        answer(ByItem(np.random.default_rng(seed).normal(size=30), name), questions_of(rows))
+        for seed, name in enumerate(("first", "other"))
+    ]
+    first, other = (report(each, DATASET) for each in answers)
+    short, beside = (report(each, DATASET, headline=True) for each in answers)
+    assert [score.metric for score in first.summary] == ["auc", "pooled_auc"]
+    assert (short.summary, beside.summary) == (first.summary[:1], other.summary[:1])
+    assert compare(short, beside) == compare(first, other)[:1]
+
+
 def test_pooled_auc_is_sklearns_and_not_the_paired_one() -> None:
     random = np.random.default_rng(0)
     rows = question_rows("compat", 2, random.integers(0, 2, 60).tolist(), [f"o{q % 20}" for q in range(60)])

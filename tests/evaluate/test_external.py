@@ -15,8 +15,9 @@ from goeswith.cli import main as cli
 from goeswith.data.dataset import Dataset
 from goeswith.data.freeze import freeze
 from goeswith.data.questions import Questions, read_questions
-from goeswith.errors import DataError
+from goeswith.errors import ConfigError, DataError
 from goeswith.evaluate.evaluate import Answers, report
+from goeswith.evaluate.evaluation import evaluate
 from goeswith.evaluate.external import Outside, read_answers
 
 FITB = question_rows("fitb", 4, [0, 2, 3])
@@ -218,6 +219,22 @@ def test_others_stand_in_the_table_with_runs_and_floors(
     code, out, _ = shell(monkeypatch, capsys, "evaluate", world.path, "--scores", flat, "--against", run)
     assert code == 0
     assert "\ntheirs − run, fitb category accuracy: −" in out
+
+
+def test_python_measures_what_the_command_does(
+    world: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = min((world.path / "questions").glob("test-*.parquet"))
+    questions = read_questions(file, world.catalogue)
+    flat = written(tmp_path, answer_rows(questions, np.zeros(int(questions.score_offsets[-1])), "place")[1:])
+    measured = evaluate(world, scores=[flat, str(flat)], questions=[file], allow_incomplete=True)
+    assert measured.outside[0].counts["missing"] == 1
+    assert [each.scorer for each in measured.reports[file.stem]] == ["theirs"]  # one file named twice
+    assert not measured.retrieval + measured.compared
+    call = ("evaluate", world.path, "--scores", flat, "--questions", file, "--allow-incomplete", "--json")
+    assert shell(monkeypatch, capsys, *call)[1].strip() == measured.to_json()
+    with pytest.raises(ConfigError, match="there is nothing to evaluate; give a run, or files of scores"):
+        evaluate(world)
 
 
 @pytest.mark.parametrize("args", [["d"], ["a", "b", "c"], ["r", "d", "--allow-incomplete"]])

@@ -7,13 +7,15 @@ from goeswith.evaluate.reranking import (
     SIZE,
     Judged,
     Reranking,
+    Setting,
     Shortlist,
     distinct,
     fit,
     hub_means,
     log_popularity,
     recall,
-    reciprocal_rank,
+    reciprocal,
+    standing,
     temperature,
     together,
 )
@@ -33,6 +35,12 @@ def worn(odds: np.ndarray) -> np.ndarray:
 def judged(scores: np.ndarray, truth: np.ndarray, hubs: np.ndarray | None = None) -> list[Judged]:
     none = np.zeros(scores.shape[1])
     return [Judged(scores, truth, log_popularity(COUNTS), none if hubs is None else hubs)]
+
+
+def reciprocal_rank(blocks: list[Judged], setting: Setting) -> float:
+    """Mean over the gaps of all blocks; of equal scores the rank is the mean one."""
+    ranks = [reciprocal(*standing(block.corrected(setting), block.truth)) for block in blocks]
+    return float(np.concatenate(ranks).mean())
 
 
 def test_a_correction_is_its_formula() -> None:

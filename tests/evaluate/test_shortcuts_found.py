@@ -13,12 +13,13 @@ from goeswith.data.dataset import Dataset
 from goeswith.data.freeze import freeze
 from goeswith.data.outfits import Outfits
 from goeswith.data.questions import read_questions
+from goeswith.evaluate import shortcuts
 from goeswith.evaluate.audit import audit
 from goeswith.evaluate.clues import clue_values
 from goeswith.evaluate.evaluate import answer, report
 from goeswith.evaluate.records import records_of
 from goeswith.evaluate.shortcuts import Shortcuts, single_clues
-from goeswith.models.floors import PairFloor
+from goeswith.models.floors import Lift, PairFloor, lift_table
 
 OUTFITS, SIZE, ITEMS = 500, 3, 120
 
@@ -150,3 +151,25 @@ def test_records_are_read_from_ids_dates_numbers_and_pictures(tmp_path: Path):
     assert (folder / "features" / "picture-facts.parquet").is_file()
     again = records_of(Dataset(folder))
     assert all((again.numbers[name] == values).all() for name, values in records.numbers.items())
+
+
+def test_the_regression_is_that_of_scikit_learn() -> None:
+    from sklearn.linear_model import LogisticRegression
+
+    random = np.random.default_rng(2)
+    rows = random.normal([0.5, -0.2, 0, 0, 1.5], size=(400, 5))
+    weights = shortcuts._regression(rows, np.zeros(400, np.int64))
+    both, sides = (
+        np.concatenate([rows, -rows]),
+        np.repeat([1, 0], 400),
+    )  # each row in both directions: twice the penalty
+    model = LogisticRegression(C=shortcuts.STRENGTHS[0] / 2, fit_intercept=False, tol=1e-8).fit(both, sides)
+    assert weights == pytest.approx(model.coef_[0], abs=1e-4)
+
+
+def test_lifts_of_few_values_are_those_of_many() -> None:
+    random = np.random.default_rng(3)
+    codes, pairs = random.integers(0, 6, 30), (random.integers(0, 30, 200), random.integers(0, 30, 200))
+    rows, others = random.integers(0, 30, 50), random.integers(0, 30, 50)
+    table = lift_table(codes, pairs)[codes[rows], codes[others]]
+    assert table == pytest.approx(Lift.of(codes, pairs)(rows, others), abs=1e-12)

@@ -6,6 +6,7 @@ import pytest
 
 from goeswith.errors import ConfigError
 from goeswith.experiments.recipes import WITH_RULES, Recipe, read_recipe
+from goeswith.experiments.trainings import trainings
 
 ROOT = Path(__file__).resolve().parents[2]
 GOOD = """\
@@ -58,6 +59,13 @@ def test_common_settings_go_to_the_models_that_have_them_and_own_ones_come_last(
     assert (recipe.seeds, recipe.encoder, recipe.designers) == ((0, 3), None, "data/designers")
     assert recipe.pairings[0].second == "untaught" + WITH_RULES
     assert recipe.only(["CSA-Net"]).pairings == recipe.pairings[1:]  # floors are always there
+
+
+def test_a_model_reads_the_encoder_of_its_own_or_else_the_recipes(tmp_path: Path):
+    text = GOOD.replace('designers = "data/designers"', 'designers = "data/designers"\nencoder = "minilm"')
+    recipe = read(tmp_path, text.replace('model = "csa-net"', 'model = "csa-net"\nencoder = "words+minilm"'))
+    encoders = {of.name: training.encoder for (of, _), training in trainings(recipe, tmp_path).items()}
+    assert encoders == {"ADD-GNN": "minilm", "CSA-Net": "words+minilm", "untaught": "minilm"}
 
 
 def test_an_editor_may_mark_the_file_as_utf_8(tmp_path: Path):

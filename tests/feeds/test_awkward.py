@@ -12,6 +12,7 @@ from goeswith.data.mapping import FILE
 from goeswith.data.readers import read
 from goeswith.data.readers.export import recognise
 from goeswith.errors import DataError
+from goeswith.shop import pipeline
 
 SHOPIFY = """Handle;Title;Body (HTML);Type;Published;Option1 Name;Option1 Value;Option2 Name;Option2 Value;Variant SKU;Variant Inventory Qty;Variant Price;Variant Compare At Price;Image Src;Status
 kleid;;;;;;Blau;;M;K-B-M;2;1.299,00 €;;;
@@ -52,7 +53,7 @@ def test_an_awkward_export_of_shopify(tmp_path):
         "products_export.csv is read with a semicolon between fields",
         "1 handles have several titles, the first is 'schal'",
         "1 SKUs are of several items, the first is 'K-R-S'",
-        "1 prices are not numbers",
+        "1 prices are not numbers of 0 or more and count as unknown, the first is 'gratis'",
         "1 items have the picture of another colour",
     ):
         assert words in notes, notes
@@ -81,7 +82,82 @@ def test_feeds_in_other_languages_with_repeats_and_a_sale_above_the_price(tmp_pa
         ("d", 1059.5, None, None, "bag"),
     ]  # fmt: skip
     assert imported.skipped == {"rows without an id": 1, "rows that repeat another word by word": 1}
-    assert "1 words of availability are not understood and count as unknown" in imported.notes
+    assert "1 words of availability are not understood and count as unknown, the first is 'forse'" in imported.notes
+
+
+WOO = {
+    "de": (
+        "ID;Typ;Artikelnummer;Name;Veröffentlicht;Datum, an dem Angebotspreis beginnt;"
+        "Datum, an dem Angebotspreis endet;Vorrätig?;Lager;Angebotspreis;Regulärer Preis;Kategorien;Bilder;"
+        "Übergeordnetes Produkt;Marken;Attribut 1 Name;Attribut 1 Wert(e);Attribut 1 Sichtbar;Attribut 2 Name;"
+        "Attribut 2 Wert(e)",
+        ("Farbe", "Größe", "Kleider", "Stiefel"),
+    ),
+    "fr": (
+        "ID;Type;UGS;Nom;Publié;Date de début de promo;Date de fin de promo;En stock ?;Stock;Tarif promo;"
+        "Tarif régulier;Catégories;Images;Parent;Marques;Nom de l’attribut 1;Valeur(s) de l’attribut 1 ;"
+        "Attribut 1 visible;Nom de l’attribut 2;Valeur(s) de l’attribut 2 ",
+        ("Couleur", "Taille", "Robes", "Bottes"),
+    ),
+    "es": (
+        "ID;Tipo;SKU;Nombre;Publicado;Día en que empieza el precio rebajado;Día en que termina el precio rebajado;"
+        "¿Existencias?;Inventario;Precio rebajado;Precio normal;Categorías;Imágenes;Superior;Marcas;"
+        "Nombre del atributo 1;Valor(es) del atributo 1;Atributo visible 1;Nombre del atributo 2;"
+        "Valor(es) del atributo 2",
+        ("Color", "Talla", "Vestidos", "Botas"),
+    ),
+}
+
+
+@pytest.mark.parametrize("language", sorted(WOO))
+def test_exports_of_woo_have_the_headers_of_the_shops_language(language, tmp_path):
+    header, (colour, size, kind, boots) = WOO[language]
+    rows = [
+        f"1;variable;K;Anna;1;;;1;;;;{kind};https://x.example/k.jpg;;Falke;{colour};rot, blau;1;{size};S, M",
+        f"2;variation;K-R;Anna - S;1;;;1;2;;1.299,00 €;;;K;;{colour};rot;;{size};S",
+        f"3;variation;K-B;Anna - M;1;01.12.2001;31.12.2002;0;0;999,00;1.299,00 EUR;;;id:1;;{colour};blau;;{size};M",
+        f"4;simple;S;Berta;1;01.02.2003;;1;;19,90;29,90;{boots};;;;;;;;",
+        f"5;simple;T;Clara;1;soon;;1;1;19,90;29,90;{kind};;;;;;;;",
+        f"6;simple;U;Dora;0;;;1;1;;9,90;{kind};;;;;;;;",
+    ]
+    path = tmp_path / "Export.CSV"
+    path.write_text("\n".join([header, *rows]), encoding="cp1252")
+    (tmp_path / "ORDERS.Csv").write_text("order_id,sku\n1,K-R\n1,S\n2,K-B\n3,T\n")
+    assert recognise(tmp_path) == "woo"
+    imported = read("woo", tmp_path, workdir=tmp_path)
+    columns = ("item_id", "title", "price", "regular_price", "stock", "sizes", "group", "brand")
+    assert imported.items.select(columns).rows() == [
+        ("S", "Berta", 19.9, 29.9, "in stock", None, "shoes", None),
+        ("T", "Clara", 29.9, None, "1", None, "dress", None),
+        ("K:rot", "Anna", 1299.0, None, "2", "S", "dress", "Falke"),
+        ("K:blau", "Anna", 1299.0, None, "0", "M", "dress", "Falke"),
+    ]
+    assert imported.skipped["rows that are private or drafts"] == 1
+    assert any("1 sales have a date that is not written like" in note for note in imported.notes)
+    assert [sorted(ids) for ids in imported.outfits["item_ids"]] == [["K:rot", "S"]]
+
+
+def test_what_a_build_is_told_about_pictures_is_what_an_import_is(tmp_path, monkeypatch):
+    """The message about pictures that cannot be had names flags: `build` has them, too."""
+    asked = {}
+
+    def imported(*_, options, pictures, **__):
+        asked.update(options, pictures=pictures)
+        raise DataError("enough")
+
+    monkeypatch.setattr(pipeline, "import_data", imported)
+    monkeypatch.chdir(write(tmp_path, FILES))
+    for flags, pictures in (([], True), (["--no-download", "--allow-private"], False)):
+        ran = CliRunner().invoke(app, ["build", ".", "out", *flags])
+        assert str(ran.exception) == "enough"
+        assert asked.pop("pictures") is pictures
+    assert asked == {"allow_private": True}
+
+
+def test_of_two_lists_of_orders_one_is_chosen(tmp_path):
+    write(tmp_path, FILES | {"Orders.TSV": "order_id\tsku\n1\tK-B-M\n"})
+    with pytest.raises(DataError, match=r"has both Orders.TSV and orders.csv; choose with --option orders="):
+        read("shopify", tmp_path, workdir=tmp_path)
 
 
 @pytest.mark.parametrize(

@@ -16,6 +16,7 @@ SMALL = {
     "bilstm": {"hidden": 16, "pool_size": 40},
     "outfit-transformer": {"hidden": 16, "layers": 2, "heads": 2, "feedforward": 32},
     "bpr-dae": {"hidden": 16},
+    "group-towers": {"hidden": 32, "size": 16, "dropout": 0.2},
 }
 
 

@@ -222,6 +222,21 @@ def test_words_are_lifted_pair_by_pair() -> None:
         assert score == pytest.approx(sum(pairs) / len(pairs), abs=1e-6)
 
 
+def test_words_of_titles_are_those_of_scikit_learn(monkeypatch: pytest.MonkeyPatch) -> None:
+    from sklearn.feature_extraction.text import CountVectorizer
+
+    random = np.random.default_rng(4)
+    words = ["Red", "été", "t-shirt", "x", "5-pocket", "straße", "über_size", "ABC", "co", "", "Größe", "2in1"]
+    titles = [" ".join(random.choice(words, random.integers(0, 6))) for _ in range(60)]
+    expected = CountVectorizer(binary=True, min_df=5).fit_transform([title.lower() for title in titles]).toarray()
+    found = floors._words(pl.Series([title or None for title in titles]))
+    assert found is not None
+    assert found.toarray().tolist() == expected.tolist()
+    monkeypatch.setattr(floors, "_MOST_WORDS", 3)
+    commonest = np.sort(np.argsort(-expected.sum(axis=0), kind="stable")[:3])
+    assert floors._words(pl.Series(titles)).toarray().tolist() == expected[:, commonest].tolist()
+
+
 def test_without_titles_that_repeat_a_word_there_is_no_words_floor() -> None:
     catalogue, train = world()
     assert "words" not in fit_floors(catalogue, train)

@@ -18,7 +18,11 @@ from goeswith.train.loop import fit
 from goeswith.train.scoring import encode, score
 from goeswith.train.settings import TrainConfig
 
-TRAINED = {"akd-dbpr": {"learning_rate": 0.02}, "bpr-dae": {"learning_rate": 0.01}}
+TRAINED = {
+    "akd-dbpr": {"learning_rate": 0.02},
+    "bpr-dae": {"learning_rate": 0.01},
+    "group-towers": {"learning_rate": 0.01},
+}
 """What a model needs beside the settings of all to learn in the few steps there are."""
 
 

@@ -95,7 +95,7 @@ def test_kernels_train_as_autograd_does(data: TrainingData, monkeypatch: pytest.
         weights = [parameter for parameter in model.parameters() if parameter.requires_grad]
         gradients = torch.autograd.grad((made * torch.linspace(-1, 1, made.shape[1])).square().sum(), weights)
         found.append((states.hidden, made, *gradients))
-    assert len(found[0]) == 8 if memory else 7
+    assert len(found[0]) == (8 if memory else 7)
     torch.testing.assert_close(found[0], found[1], rtol=1e-5, atol=1e-5)
 
 

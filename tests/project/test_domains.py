@@ -2,6 +2,7 @@
 
 import json
 import sys
+from dataclasses import dataclass
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -77,6 +78,29 @@ def test_a_blend_weights_good_scorers_and_leaves_out_useless_ones() -> None:
     assert weights[1] > 0.3
     assert weights[2] == 0
     assert (first > 0).mean() < auc < 1
+
+
+@dataclass(frozen=True)
+class Answered:
+    """What a run says, as far as blends look at it."""
+
+    questions: SimpleNamespace
+    scores: np.ndarray
+    scorer: str = ""
+
+
+def test_popularity_has_a_blend_of_its_own_and_seeds_a_mean() -> None:
+    random = np.random.default_rng(0)
+    taste, worn = ([Answered(**vars(answers(random.normal(0.5, 1, 600))))] * 2 for _ in range(2))
+    assert list(blend.mixtures("b", {"m": taste}, None)) == ["b"]
+    mixed = blend.mixtures("b", {"m": taste}, worn)
+    assert list(mixed) == ["b", "b with popularity"]
+    blended, weights, auc = mixed["b with popularity"]
+    assert (weights > 0.1).all()
+    assert auc > mixed["b"][2] + 0.02
+    np.testing.assert_allclose(blended.scores, weights[0] * taste[0].scores + weights[1] * worn[0].scores)
+    half = blend.average([taste, worn])
+    np.testing.assert_allclose(half[1].scores, (taste[1].scores + worn[1].scores) / 2)
 
 
 def test_a_control_of_a_blend_is_one_model_of_this_seed_and_the_next_ones() -> None:

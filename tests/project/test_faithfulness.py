@@ -8,6 +8,8 @@ import numpy as np
 import pytest
 from worlds import styles_world
 
+from goeswith.evaluate.reliability import Bin, Reliability
+
 sys.path.append(str(Path(__file__).resolve().parents[2] / "benchmarks"))
 
 import faithfulness as bench
@@ -33,6 +35,14 @@ class Agreement:
     def score(self, items: np.ndarray, mask: np.ndarray) -> np.ndarray:
         style, both = self.style[items], mask[:, :, None] & mask[:, None, :] & ~np.eye(items.shape[1], dtype=bool)
         return ((style[:, :, None] == style[:, None, :]) & both).sum(axis=(1, 2)) / both.sum(axis=(1, 2))
+
+
+def test_the_figure_has_a_panel_for_each_scorer(tmp_path: Path) -> None:
+    bins = (Bin(0.2, 0.3, 0.1, 0.5, 20), Bin(0.8, 0.7, 0.5, 0.9, 20))
+    held = Reliability("test", "category", 40, 0.2, 0.15, 0.25, 0.1, 0.7, bins)
+    svg = bench.reliability_curve({"known": held, "again": held}, tmp_path / "r.svg").read_text()
+    assert svg.count("predicted probability") == 2
+    assert "Brier 0.200, calibration error 0.100" in svg
 
 
 def test_corrupted_outfits_have_one_wrong_item_and_three_or_more(world) -> None:

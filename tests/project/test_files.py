@@ -8,7 +8,8 @@ import pytest
 
 from goeswith import files
 from goeswith.errors import DataError
-from goeswith.files import put_in_place, read_table
+from goeswith.files import put_in_place, read_table, write_table
+from goeswith.sheets import sheets_named
 
 HEAD = b"item_id,category\n"
 SPLIT = HEAD + b'a,"of\n""two\nlines"\nb,coat\n'
@@ -84,3 +85,17 @@ def test_a_folder_takes_the_name_of_another(tmp_path: Path, monkeypatch, exchang
         assert [path.name for path in dest.iterdir()] == [name]
     aside = "new" if exchange and sys.platform == "linux" else "old"
     assert (work / aside / "first").exists()
+
+
+def test_endings_may_be_in_any_case(tmp_path: Path) -> None:
+    table = pl.DataFrame({"item_id": ["a", "b"]})
+    for name in ("a.csv", "B.CSV", "c.Parquet", "D.PARQUET"):
+        write_table(table, tmp_path / name)
+        assert read_table(tmp_path / name).equals(table)
+    assert pl.read_parquet(tmp_path / "D.PARQUET").equals(table)
+    with pytest.raises(DataError, match=r"scores.txt is neither .csv nor .parquet; name a file of one"):
+        write_table(table, tmp_path / "scores.txt")
+    for name in ("Orders.CSV", "orders.tsv.GZ", "orders.txt", "my-orders.csv"):
+        (tmp_path / name).write_text("")
+    (tmp_path / "orders.parquet").mkdir()
+    assert [path.name for path in sheets_named(tmp_path, "orders")] == ["Orders.CSV", "orders.tsv.GZ"]

@@ -22,6 +22,13 @@ def test_public_names_exist_and_are_typed() -> None:
     assert (ROOT / "goeswith" / "py.typed").exists()
 
 
+def test_public_names_stand_on_the_page_of_python() -> None:
+    shown = re.findall(r"^::: ([\w.]+)$", (ROOT / "docs" / "python.md").read_text(), flags=re.MULTILINE)
+    for name in set(goeswith.__all__) - {"__version__"}:
+        module = getattr(goeswith, name).__module__
+        assert {module, f"{module}.{name}"} & {*shown}, f"docs/python.md does not show {module}.{name}"
+
+
 def test_no_pickle_is_read_or_written() -> None:
     for path in (ROOT / "goeswith").rglob("*.py"):
         text = path.read_text()

@@ -130,6 +130,10 @@ def test_a_seed_too_large_for_the_last_one_is_refused_before_anything_is_done(
 ) -> None:
     with pytest.raises(ConfigError, match=f"seed={2**63 - 2} with 3 seeds ends at {2**63}, but whole numbers end at"):
         train_ensemble(made[1], tmp_path / "run", 3, settings=[f"seed={2**63 - 2}"])
+    with pytest.raises(ConfigError, match=f"set seed={2**63 - 3} or a smaller one"):
+        train_ensemble(made[1], tmp_path / "run", 3, settings=[f"seed={2**63 - 2}"])
+    with pytest.raises(ConfigError, match=r"an ensemble has 2 to 100 seeds, not 1,000,000,000,000; .* give fewer"):
+        train_ensemble(made[1], tmp_path / "run", 10**12)
     assert not (tmp_path / "run").exists()
 
 

@@ -25,6 +25,7 @@ from goeswith.rules.rules import Rule, write_rules
 from goeswith.shop.answers import verdict
 from goeswith.shop.build import build_index
 from goeswith.shop.explain import explain, tables
+from goeswith.shop.grammar import Grammar
 from goeswith.shop.index import Index
 from goeswith.shop.reasons import Why
 from goeswith.shop.stylist import Look, Stylist, Swap
@@ -40,7 +41,8 @@ def table(**columns: list) -> Catalogue:
     return Catalogue(pl.DataFrame(plain | columns))
 
 
-def stylist_of(catalogue: Catalogue, scorer, scale: Scale | None = SCALE, swap: Swap | None = None):
+def stylist_of(catalogue: Catalogue, scorer, scale: Scale | None = SCALE, swap: Swap | None = None,
+               grammar: Grammar = Grammar.free()):  # fmt: skip  # noqa: B008
     """As much of a stylist as is asked for, over a scorer that need not be a trained model."""
     run = SimpleNamespace(config={"rules": None})
 
@@ -52,7 +54,9 @@ def stylist_of(catalogue: Catalogue, scorer, scale: Scale | None = SCALE, swap: 
             scaled = [float(f(score, len(rows))[0]) for f in (scale.probability, scale.percentile)]
         return Look(tuple(item_ids), (), float(score[0]), *scaled, None, verdict=verdict(index, scaled[1]))
 
-    index = SimpleNamespace(catalogue=catalogue, shelf=shelf(catalogue), scorer=scorer, scale=scale, run=run)
+    index = SimpleNamespace(
+        catalogue=catalogue, shelf=shelf(catalogue), scorer=scorer, scale=scale, run=run, grammar=grammar
+    )
     return SimpleNamespace(index=index, judge=judge_one, improve=lambda *_, **__: [swap] if swap else [])
 
 
@@ -85,6 +89,26 @@ def test_the_item_that_goes_with_nothing_is_blamed_in_words() -> None:
         "make it strong."
     )
     assert "i2" in tables(why)[1]
+
+
+def test_what_is_needed_or_locked_is_never_to_be_taken_out() -> None:
+    """The hat that goes with nothing is taken for the only trousers, then for one of two, then it is locked."""
+    titles = ["red shirt", "blue skirt", "green trousers", "black shoes", "white hat"]
+    grammar, ids = Grammar.default(), ["i0", "i2", "i3"]
+    for groups, locked, says in (
+        (["top", "bottom", "bottom", "shoes", "accessory"], [],
+         "the piece that fits least is the green trousers, the only bottom: replace it rather than take it out"),
+        (["top", "bottom", "accessory", "shoes", "accessory"], [], "without the green trousers it would be strong"),
+        (["top", "bottom", "accessory", "shoes", "accessory"], ["I2"],
+         "the piece that fits least is the green trousers, which is locked"),
+        (["top", "bottom", "bottom", "shoes", "accessory"], ["i2"], "the green trousers, which is locked"),
+        (["top", "bottom", "bottom", "shoes", "accessory"], ids, "the green trousers, which is locked"),
+    ):  # fmt: skip
+        stylist = stylist_of(table(title=titles, group=groups), Mean(), grammar=grammar)
+        why = explain(stylist, ids, locked=locked)
+        assert why.weakest_item == 1
+        assert says in why.sentence, why.sentence
+        assert ("without the green trousers it" in why.sentence) == says.startswith("without the green")
 
 
 def test_no_item_is_blamed_where_each_helps_and_two_are_not_told_apart() -> None:

@@ -1,12 +1,13 @@
 """Grammar: what an outfit lacks and has too much of is what a count over training outfits says."""
 
 from dataclasses import replace
+from itertools import product
 
 import numpy as np
 import polars as pl
 import pytest
 
-from goeswith.data.catalogue import Catalogue
+from goeswith.data.catalogue import GROUPS, Catalogue
 from goeswith.data.outfits import Outfits
 from goeswith.errors import DataError
 from goeswith.shop.grammar import LEAST, Grammar
@@ -153,3 +154,16 @@ def test_a_share_is_counted_as_a_loop_counts_it(learnt: Grammar) -> None:
     lists = [kinds for kinds in WORN if "soap" not in kinds]
     having = [kinds for kinds in lists if "ring" in kinds]
     assert learnt.dresses["ring"] == np.mean(["gown" in kinds for kinds in having])
+
+
+def test_what_is_needed_is_what_the_outfit_lacks_without_it():
+    """Against taking each item out: with a need that is not met before, something is missing."""
+    for grammar in (Grammar.default(), Grammar.free(), Grammar.default(["top", "shoes"])):
+        for groups in product((None, *GROUPS), repeat=3):
+
+            def lacking(others, grammar=grammar):
+                return [clause for clause in grammar.needs if not {*clause} & {*others}]
+
+            expected = [at for at in range(3) if lacking(groups[:at] + groups[at + 1 :]) != lacking(groups)]
+            assert grammar.needed(groups) == expected, groups
+    assert Grammar.default().needed(["dress", "bottom", "shoes"]) == [0, 2]

@@ -163,8 +163,11 @@ def test_the_table_says_what_the_catalogue_knows(stylist, index, tmp_path):
     assert first["group"].to_list() == ["bottom", "top", "shoes", "bag"]  # the anchor, then from the top down
     prices = dict(index.catalogue.items.select("item_id", "price").iter_rows())
     assert first["price"].to_list() == [prices[item_id] for item_id in first["item_id"]]
-    for name in ("looks.csv", "looks.json"):
+    for name in ("looks.csv", "looks.json", "upper.CSV", "upper.JSON"):
         write(written, tmp_path / name)
+    for ending in ("csv", "json"):
+        same = (tmp_path / f"looks.{ending}").read_bytes()
+        assert (tmp_path / f"upper.{ending.upper()}").read_bytes() == same
     assert pl.read_csv(tmp_path / "looks.csv")["item_id"].to_list() == written["item_id"].to_list()
     read = json.loads((tmp_path / "looks.json").read_text())
     assert [item["item_id"] for item in read[2]["items"]] == first["item_id"].to_list()
@@ -182,9 +185,11 @@ def test_anchors_are_drawn_by_seed_of_those_that_are_wanted(stylist, index):
     assert {index.catalogue.ids[row] for row in summer} == set(expected)
     draws = [anchors_for(stylist, (), 9, seed).tolist() for seed in (0, 0, 1)]
     assert draws[0] == draws[1] != draws[2]
+    assert anchors_for(stylist, ["GROUP=top", " Season=Summer"], None, 0).tolist() == summer.tolist()
     for wanted, words in (
-        ("group", "'group' is not a COLUMN=VALUE of the catalogue"),
-        ("shape=round", "'shape=round' is not a COLUMN=VALUE"),
+        ("group", "'group' is not a COLUMN=VALUE of the catalogue; write such as group=dress"),
+        ("shape=round", "'shape=round' is not a COLUMN=VALUE of the catalogue; there are: item_id"),
+        ("Grupp=top", "'Grupp=top' is not a COLUMN=VALUE of the catalogue; did you mean 'group'?"),
         ("group=tops", "no item has the group 'tops'; did you mean 'top'?"),
     ):
         with pytest.raises(CatalogueError, match=words):

@@ -108,7 +108,7 @@ def test_deciding_goes_on_to_the_next_item_and_is_undone(client, store, reviews)
     assert {look.look_id for look in store.find()} == {looks[at].look_id for at in (0, 1, 3, 4, 5, 8)}
     assert client.post("/reviews/delete", data={"review": review}).status_code == 303
     assert len(store.find()) == 6  # what was decided stays
-    assert reviews.looks(review) == store.find(review=review)[::-1] or len(reviews.looks(review)) == 6
+    assert len(reviews.looks(review)) == 6
     assert client.get(f"/review?review={review}").status_code == 404
 
 

@@ -4,7 +4,7 @@ import re
 from pathlib import Path
 from typing import Any
 
-from answers import refused
+from answers import png, refused
 from served import OUTFIT
 from starlette.testclient import TestClient
 
@@ -120,7 +120,8 @@ def test_earlier_names_of_fields_are_still_accepted(client: TestClient) -> None:
         answer = client.post(f"/v1/{path}", json={new: value} | more)
         assert answer.status_code == 200, answer.text
         assert client.post(f"/v1/{path}", json={old: value} | more).json() == answer.json()
-        refused(client.post(f"/v1/{path}", json={old: value, new: value} | more), 422, "bad_request", old)
+        both = client.post(f"/v1/{path}", json={old: value, new: value} | more)
+        refused(both, 400, "two_names", f"give {new} alone, for {old} is deprecated")
         refused(client.post(f"/v1/{path}", json=more), 422, "bad_request", new)
     saved = client.post("/v1/looks", json={"name": "Earlier", "item_ids": ["i0", "i60"]}).json()
     pages = [client.get("/v1/looks", params={name: "i60"}).json() for name in ("item_id", "item")]
@@ -131,9 +132,56 @@ def test_earlier_names_of_fields_are_still_accepted(client: TestClient) -> None:
     assert pages[0] == pages[1]
     assert len(pages[0]["answers"]) == 2
     refused(client.get("/storefront/v1/looks"), 422, "bad_request", "item_id is given 0 times")
-    refused(client.get("/storefront/v1/looks", params={"item": ["i0"] * 20, "item_id": ["i0"] * 5}), 422, "bad_request")
+    for path in ("/v1/looks", "/storefront/v1/looks"):
+        both = client.get(path, params={"item": "i0", "item_id": "i0"})
+        refused(both, 400, "two_names", "query: item_id and item are one thing; give item_id alone")
+    body = {"keep": ["i0"], "locked": ["i0"]}
+    refused(client.post("/v1/reviews/a/looks/b/again", json=body), 400, "two_names", "give locked alone")
+    event = {"id": "e1", "event_id": "e1", "kind": "click", "session": "s", "item_id": "i0", "look_id": "l"}
+    answer = client.post("/storefront/v1/events", json={"events": [event]})
+    refused(answer, 400, "two_names", "events.0", "give event_id alone")
     index = client.get("/v1/index").json()
     assert (index["items"], index["guests"]) == (index["item_count"], index["guest_count"])
+
+
+def test_names_that_nothing_reads_are_refused_with_the_nearest_one(client: TestClient) -> None:
+    for address, words in (
+        ("/v1/items?limt=5", "query: there is no 'limt'; did you mean 'limit'?"),
+        ("/v1/items?color=red", "did you mean 'colour'?"),
+        ("/v1/items?max-Price=5", "did you mean 'price_max'?"),
+        ("/v1/items?zzz=5", "there are: category, group, brand"),
+        ("/v1/items?limit=5&limit=6", "query: limit is given 2 times; give it once"),
+        ("/v1/items/i0?fields=title", "there is no 'fields'; nothing can be given here, so leave it out"),
+        ("/v1/items/i0/image?sise=96", "did you mean 'size'?"),
+        ("/v1/looks?items=i0", "there is no 'items'; did you mean 'item_id'?"),
+        ("/v1/index?utm_source=mail", "'utm_source'"),
+        ("/storefront/v1/looks?item_ids=i0", "did you mean 'item_id'?"),
+        ("/storefront/v1/looks/i0?limits=2", "did you mean 'limit'?"),
+        (f"/v1/items?{'x' * 5000}=1", f"there is no '{'x' * 60}';"),
+    ):
+        refused(client.get(address), 422, "bad_request", words)
+    assert client.get("/v1/items?colour=red&colour=black&limit=2").status_code == 200
+    for path, body, words in (
+        ("/v1/complete?k=3", {"item_ids": ["i0"]}, "query: there is no 'k'; nothing can be given here"),
+        ("/v1/complete", {"item_ids": ["i0"], "slot": "shoes"}, "body: there is no 'slot'; did you mean 'slots'?"),
+        ("/v1/fill", {"item_ids": ["i0"], "slot": "shoes", "filters": {"colour": ["red"]}},
+         "body.filters: there is no 'colour'; did you mean 'colours'?"),
+        ("/v1/score", {"outfits": [["i0", "i60"]], "zzz": 1}, "body: there is no 'zzz'; there are: outfits"),
+    ):  # fmt: skip
+        refused(client.post(path, json=body), 422, "bad_request", words)
+    photo = {"picture": ("x", png(), "image/png")}
+    answer = client.post("/v1/items", files=photo, data={"category": "shirt", "titel": "Mine"})
+    refused(answer, 422, "bad_request", "body: there is no 'titel'; did you mean 'title'?")
+    for page in (
+        "/catalogue?utm_source=mail",
+        "/board?on=i0&utm_campaign=x",
+        "/storefront/v1/looks.js?v=7",
+        "/health?x=1",
+    ):
+        assert client.get(page).status_code == 200, page
+    described = client.get("/openapi.json").json()["paths"]["/v1/items"]["get"]["responses"]
+    assert "the nearest is named" in described["422"]["description"]
+    assert "two_names" in described["400"]["description"]
 
 
 def test_a_token_guards_all_but_health(world: Path) -> None:

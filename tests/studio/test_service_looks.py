@@ -51,9 +51,23 @@ def test_answers_are_those_of_the_stylist(world: Path, client: TestClient) -> No
     answer = client.post("/v1/similar", json={"item": "i0", "filters": {"exclude": ["i1"]}}).json()["items"]
     own_near = stylist.similar("i0", filters=Filters(exclude=("i1",)))
     assert [near["item_id"] for near in answer] == [near.item_id for near in own_near]
-    for filters, words in ({}, ""), ({"price_max": 0}, "no other item of its category passes the filters"):
+    own_count = len(stylist.similar("i0", k=1000, filters=Filters(colours=("black",))))
+    for filters, words in (
+        ({}, ""),
+        ({"price_max": 0, "colours": ["black"]},
+         "no other item of its category passes the filters: colour black and price up to 0; "
+         f"{own_count} would without price up to 0, none without colour black"),
+    ):  # fmt: skip
         answer = client.post("/v1/similar", json={"item": "i0", "filters": filters}).json()
         assert (bool(answer["items"]), answer["why_none"]) == (not words, words)
+    body = {"item_ids": OUTFIT, "filters": {"price_max": 0}}
+    many = len(stylist.improve(OUTFIT, k=1000))
+    assert client.post("/v1/improve", json=body).json()["why_none"] == (
+        f"no swap of one item within price up to 0 and season and gender of the outfit makes the outfit better; "
+        f"{many} would without price up to 0"
+    )
+    answer = client.post("/v1/explain", json={"item_ids": OUTFIT, "locked": OUTFIT}).json()
+    assert answer["swap"] is None
 
 
 def test_items_have_several_names_and_values_any_case(client: TestClient) -> None:

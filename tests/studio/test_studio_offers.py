@@ -107,6 +107,9 @@ def test_one_of_two_pairs_of_shoes_is_to_be_taken_off(client, view):
     assert f'href="{left}"' in rail
     assert rail.index('aria-label="Take off ') < rail.find('aria-label="Swap in ') % len(rail)
     assert "two pairs of shoes; take out the" in client.get(f"/board?{address}").text
+    both = client.get(f"/board?{address}&lock=i101&lock=i130").text
+    assert "two pairs of shoes; unlock one of those that are too many" in both
+    assert "take out the" not in both
     dear = client.get(f"/board/more?{address}&slot=better&want_budget=1").text  # whatever is left costs more than that
     assert dear.count('aria-label="Take off ') == 1
 

@@ -58,9 +58,11 @@ def pool_of(row: int, strategy: str) -> tuple[str, ...]:
     return tuple(item[name] for name in names[strategy])
 
 
-@pytest.mark.parametrize("corrected", [False, True])
+@pytest.mark.parametrize(("corrected", "reserved"), [(False, ()), (True, ()), (False, (0, 4, 5, 9))])
 @pytest.mark.parametrize("strategy", ["random", "group", "category", "matched"])
-def test_it_is_the_cross_entropy_that_a_loop_finds(model: TwoTower, strategy: str, corrected: bool) -> None:
+def test_it_is_the_cross_entropy_that_a_loop_finds(
+    model: TwoTower, strategy: str, corrected: bool, reserved: tuple[int, ...]
+) -> None:
     states, batch, rows = encoded(model)
     keys, losses = model.keys(states), []
     worn_by = [sum(row in OUTFITS[outfit][MASK[outfit]] for outfit in range(4)) for row in rows.tolist()]
@@ -74,22 +76,26 @@ def test_it_is_the_cross_entropy_that_a_loop_finds(model: TwoTower, strategy: st
             pool = [
                 index
                 for index, row in enumerate(rows.tolist())
-                if row == truth or (pool_of(row, strategy) == pool_of(truth, strategy) and row not in worn)
+                if row == truth
+                or (pool_of(row, strategy) == pool_of(truth, strategy) and row not in (*worn, *reserved))
             ]
             if len(pool) > 1:
                 scores = [float(10 * query @ keys[index]) + corrected * math.log(worn_by[index]) for index in pool]
                 right = scores[pool.index(rows.tolist().index(truth))]
                 losses.append(math.log(sum(math.exp(value) for value in scores)) - right)
     worn_counts = torch.tensor(worn_by) if corrected else None
-    loss, count = BatchSoftmax(CATALOGUE, strategy)(model, states, batch, rows, worn_counts)
+    kept = torch.isin(rows, torch.tensor(reserved)) if reserved else None
+    loss, count = BatchSoftmax(CATALOGUE, strategy)(model, states, batch, rows, worn_counts, kept)
     assert count == len(losses)
     assert loss.item() == pytest.approx(np.mean(losses), rel=1e-5)
 
 
-@pytest.mark.parametrize("corrected", [False, True])
+@pytest.mark.parametrize(("corrected", "reserved"), [(False, ()), (True, ()), (False, (0, 4, 5, 9))])
 @pytest.mark.parametrize("strategy", ["random", "category", "matched"])
 @pytest.mark.parametrize("name", ["csa-net", "ngnn"])
-def test_outfit_by_outfit_it_is_what_a_loop_finds(name: str, strategy: str, corrected: bool) -> None:
+def test_outfit_by_outfit_it_is_what_a_loop_finds(
+    name: str, strategy: str, corrected: bool, reserved: tuple[int, ...]
+) -> None:
     torch.manual_seed(0)
     model = small(name, 5, Vocabulary.of(CATALOGUE)).eval().requires_grad_(False)
     rows, indices = OUTFITS.unique(return_inverse=True)
@@ -104,7 +110,8 @@ def test_outfit_by_outfit_it_is_what_a_loop_finds(name: str, strategy: str, corr
             pool = [
                 row
                 for row in rows.tolist()
-                if row == truth or (pool_of(row, strategy) == pool_of(truth, strategy) and row not in worn)
+                if row == truth
+                or (pool_of(row, strategy) == pool_of(truth, strategy) and row not in (*worn, *reserved))
             ]
             swapped = torch.tensor([[*worn[:place], row, *worn[place + 1 :]] for row in pool])
             scores = 10 * model.score(
@@ -114,8 +121,9 @@ def test_outfit_by_outfit_it_is_what_a_loop_finds(name: str, strategy: str, corr
                 scores = scores + torch.tensor([math.log(worn_by[rows.tolist().index(row)]) for row in pool])
             if len(pool) > 1:
                 losses.append(float(scores.logsumexp(dim=0) - scores[pool.index(truth)]))
+    kept = torch.isin(rows, torch.tensor(reserved)) if reserved else None
     loss, count = OutfitSoftmax(CATALOGUE, strategy)(
-        model, states, OutfitBatch(indices, MASK), rows, torch.tensor(worn_by) if corrected else None
+        model, states, OutfitBatch(indices, MASK), rows, torch.tensor(worn_by) if corrected else None, kept
     )
     assert count == len(losses)
     assert loss.item() == pytest.approx(np.mean(losses), rel=1e-5)
@@ -166,6 +174,46 @@ def test_all_items_of_the_batch_or_candidates(
     loop = Loop(made, data, TrainConfig(objective=objective, negatives="category"), tmp_path)
     assert isinstance(loop.objective, expected)
     assert (loop.softmax is None) == (objective == "pairwise")
+
+
+@pytest.mark.parametrize("name", ["group-towers", "csa-net"])
+def test_wrong_answers_may_be_drawn_for_the_batch(data: TrainingData, tmp_path: Path, name: str) -> None:
+    """The loss is that of the right item above the drawn ones of its pool, and above nothing else of the batch."""
+    made = small(name, 16, Vocabulary.of(data.catalogue)).eval()
+    config = TrainConfig(objective="batch-softmax", negatives="category", blank="bottom", drawn_negatives=3)
+    loop = Loop(made, data, config, tmp_path)
+    batch = data.train.take(np.arange(20)).batch()
+    bottoms = torch.from_numpy((data.catalogue.items["group"] == "bottom").to_numpy().copy())
+    state = loop.generator.get_state()
+    loss, gaps, _ = loop.objective(batch, 0)
+    again = torch.Generator()
+    again.set_state(state)
+    drawn = loop.negatives.sample(bottoms.nonzero()[:, 0], 3, again).tolist()
+    assert len(drawn) in (1, 2, 3)
+    assert bottoms[drawn].all()
+    made.requires_grad_(False)
+    states, losses = made.encode_items(data.features, data.categories), []
+    for items, mask in zip(batch.items.tolist(), batch.mask.tolist(), strict=True):
+        worn = [item for item, real in zip(items, mask, strict=True) if real]
+        for truth in (item for item in worn if bottoms[item]):
+            pool = torch.tensor([truth, *(item for item in drawn if item not in worn)])
+            rest = torch.tensor([[item for item in worn if item != truth]])
+            if name == "csa-net":
+                outfits = torch.cat([rest.expand(len(pool), -1), pool[:, None]], dim=1)
+                scores = made.score(states, OutfitBatch(outfits, torch.ones_like(outfits, dtype=torch.bool)))
+            else:
+                scores = made.keys(states)[pool] @ made.query(states, rest, states.rows(pool[:1]))[0][0]
+            losses.append(float((10 * scores).logsumexp(dim=0) - 10 * scores[0]))
+    assert gaps == len(losses)
+    assert loss.item() == pytest.approx(np.mean(losses) + float(made.penalty()), rel=1e-4)
+
+
+def test_drawn_negatives_where_they_have_no_effect_are_refused(data: TrainingData, tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=r"correct_popularity is for items .* --set correct_popularity=false"):
+        TrainConfig(objective="softmax", drawn_negatives=8, correct_popularity=True)
+    made = small("csa-net", 16, Vocabulary.of(data.catalogue))
+    with pytest.raises(ConfigError, match=r"drawn_negatives are for all gaps .* use objective=batch-softmax"):
+        Loop(made, data, TrainConfig(objective="softmax", negatives="category", drawn_negatives=8), tmp_path)
 
 
 @pytest.mark.parametrize(

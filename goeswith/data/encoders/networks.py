@@ -29,6 +29,7 @@ from goeswith.data.text import (
     SIZE,
     category_and_title,
     hashed,
+    numbered,
     title_and_labels,
     title_or_labels,
     title_words,
@@ -231,6 +232,12 @@ def _title_words(name: str, batch_size: int, device: torch.device) -> Network:
     return Network(name, hashed, None, digest, title_words)
 
 
+def _word_ids(name: str, batch_size: int, device: torch.device) -> Network:
+    """Words of the title and labels by number, 0 after them: for a model that learns words (`group_towers`)."""
+    digest = hashlib.sha256(repr((LENGTH, LABELS)).encode()).hexdigest()[:12]
+    return Network(name, numbered, None, digest, title_and_labels, np.float32)
+
+
 def _sentences(name: str, batch_size: int, device: torch.device, alias: str | None = None) -> Network:
     """Any text model of sentence-transformers."""
     with _quiet():
@@ -248,6 +255,7 @@ NETWORKS: dict[str, Callable[[str, int, torch.device], Network]] = {
     "words": _words,
     "title-words": _title_words,
     "minilm-tokens": _minilm_tokens,
+    "word-ids": _word_ids,
     "efficientnet-lite0": _efficientnet,
     "efficientnet-lite2": _efficientnet,
     "minilm": _minilm,
@@ -261,7 +269,8 @@ PREFIXES: dict[str, Callable[[str, int, torch.device], Network]] = {
 
 def sees_pictures(name: str) -> bool:
     """Whether an encoder looks at pictures and does not read words, by its name alone."""
-    return name not in ("words", "title-words", "minilm", "minilm-tokens") and not name.startswith(("st:", "hf-text:"))
+    words = ("words", "title-words", "word-ids", "minilm", "minilm-tokens")
+    return name not in words and not name.startswith(("st:", "hf-text:"))
 
 
 def _load(name: str, loader: Callable[..., Any], **options: Any) -> Any:

@@ -1,12 +1,13 @@
 """Readers: one per published layout; each turns a folder as it was published into an `Imported`.
 
-A reader is a function ``read(source, *, option=...)`` in a module of this package. To add one, write the module and
-name it in `READERS`.
+A reader is a function ``read(source, *, option=...)`` in a module of this package; of many options,
+``read(source, options)`` with a dataclass of them. To add one, write the module and name it in `READERS`.
 """
 
 from __future__ import annotations
 
 import inspect
+from collections.abc import Callable
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_args, get_type_hints
@@ -62,24 +63,22 @@ def read(layout: str, source: Path | None, *, workdir: Path, **options: Any) -> 
     from goeswith.data.readers.photos import inside
 
     reader = import_module(f"goeswith.data.readers.{READERS[layout]}").read
-    kinds = get_type_hints(reader)
-    accepted = [
-        name
-        for name, parameter in inspect.signature(reader).parameters.items()
-        if parameter.kind is parameter.KEYWORD_ONLY
-    ]
+    kinds, options_class = _kinds(reader)
     own_arguments = {"workdir": workdir, "layout": layout}
-    arguments: dict[str, Any] = {name: value for name, value in own_arguments.items() if name in accepted}
+    accepted = [name for name in kinds if name not in own_arguments]
+    chosen: dict[str, Any] = {}
     for option, value in options.items():
         name = option.replace("-", "_")
-        if name not in accepted or name in own_arguments:
-            have = ", ".join(other for other in accepted if other not in own_arguments) or "none"
+        if name not in accepted:
+            have = ", ".join(accepted) or "none"
             raise ConfigError(f"layout {layout!r} has no option {option!r}; its options are: {have}")
-        if name in arguments:
+        if name in chosen:
             raise ConfigError(f"option {name!r} of layout {layout!r} is given twice; give it once")
-        arguments[name] = _value(value, kinds[name], f"option {option!r} of layout {layout!r}")
+        chosen[name] = _value(value, kinds[name], f"option {option!r} of layout {layout!r}")
+    if options_class is not None:
+        chosen = {"options": options_class(**chosen)}
     try:
-        imported: Imported = reader(source, **arguments)
+        imported: Imported = reader(source, **{n: own for n, own in own_arguments.items() if n in kinds}, **chosen)
     except pl.exceptions.PolarsError as error:
         reason = (str(error).splitlines() or [type(error).__name__])[0]
         raise DataError(f"a file in {source} does not match layout {layout!r}: {reason}") from None
@@ -88,6 +87,15 @@ def read(layout: str, source: Path | None, *, workdir: Path, **options: Any) -> 
         imported.skipped |= left_out
     imported.notes += others(imported.items)
     return imported
+
+
+def _kinds(reader: Callable[..., Imported]) -> tuple[dict[str, Any], type | None]:
+    """The keyword arguments of a reader and the fields of its dataclass of options, each with its type; that class."""
+    kinds = get_type_hints(reader)
+    keywords = [name for name, each in inspect.signature(reader).parameters.items() if each.kind is each.KEYWORD_ONLY]
+    options_class = kinds.get("options")
+    fields = get_type_hints(options_class) if options_class else {}
+    return fields | {name: kinds[name] for name in keywords}, options_class
 
 
 def _value(value: Any, kind: Any, where: str) -> Any:

@@ -18,10 +18,12 @@ from goeswith.data.readers import FEEDS
 from goeswith.data.readers.feed_file import FEED_ENDINGS, JSON, XML, read_feed
 from goeswith.data.readers.headers import OR, keys
 from goeswith.data.readers.languages import by_language, in_main_language, with_titles
+from goeswith.data.readers.options import ExportOptions
 from goeswith.data.readers.photos import Photos
 from goeswith.data.understood import Understood
 from goeswith.data.variants import merge
 from goeswith.errors import DataError
+from goeswith.sheets import sheets_named
 
 ADDRESS = ("http://", "https://")
 
@@ -43,7 +45,7 @@ def recognise(source: Path) -> str:
             continue
         if name is not None:
             return name
-    if unreadable and not any(source.glob("items.*")):
+    if unreadable and not (source.is_dir() and sheets_named(source, "items")):
         raise unreadable[0]
     if source.suffix.lower() in XML:
         raise DataError(f"{source} is not recognised as a product feed; name its layout, as in: google {source}")
@@ -69,80 +71,55 @@ def _files(source: Path) -> list[Path]:
     return [path for path in files if path.name.partition(".")[0].lower() not in own]
 
 
-def read(
-    source: Path,
-    *,
-    layout: str,
-    orders: Path | None = None,
-    wishes: Path | None = None,
-    sets: Path | None = None,
-    images: Path | None = None,
-    columns: dict[str, str] | None = None,
-    groups: dict[str, str] | None = None,
-    currency: str | None = None,
-    site: str | None = None,
-    language: str | None = None,
-    skip_bad: bool = False,
-    allow_private: bool = False,
-    licence: str = "the owner's",
-) -> Imported:
+def read(source: Path, options: ExportOptions, *, layout: str) -> Imported:
     """Read an export of a shop system: variants become items, orders and sets outfits.
 
     Args:
         source: the product file; or a folder with it (or its parts), and orders.csv, wishes.csv and sets.csv if any.
+        options: where and how else to read, see `goeswith.data.readers.options`; columns are those of
+            `goeswith.data.variants`, where a header is not the published one.
         layout: one of `FEEDS`.
-        orders, wishes, sets: other places of these, see `goeswith.data.baskets`.
-        images: folder of pictures that are called as their addresses end; what is there is not downloaded.
-        columns: our field → header of the export, where it is not the published one; see `goeswith.data.variants`.
-        groups: category → group where its words do not tell it, or tell another.
-        currency: of prices beside which none stands. site: address of the shop, for links to its products.
-        language: of the words, if they are there in several; see `goeswith.data.readers.languages`.
-        skip_bad: continue if not a single picture, price or outfit can be read.
-        allow_private: whether pictures may be downloaded from private networks.
-        licence: what to note in the data set.
 
     Raises:
         DataError: a file is missing or not as the layout has it, or all of something came to nothing.
         ConfigError: a column that is mapped is not there, or nothing is in the language.
     """
+    columns, language, skip_bad = options.columns or {}, options.language, options.skip_bad
     table, notes, where, others = _products(source, layout, language)
-    spoken = in_main_language(table, _module(layout).SPELLINGS, language, (columns or {}).values())
-    read = _module(layout).variants(spoken.table, columns or {}, where, site=site)
+    spoken = in_main_language(table, _module(layout).SPELLINGS, language, columns.values())
+    read = _module(layout).variants(spoken.table, columns, where, site=options.site)
     if read.table.is_empty():
         left = ", ".join(f"{count} {why}" for why, count in read.skipped.items() if count)
         raise DataError(f"{where} has no product to import ({left or 'no row has one'}); export it again")
     variants = read.table.filter(pl.col("variant_id").is_null() | pl.struct(pl.all()).is_first_distinct())
     read.skipped["rows that repeat another word by word"] = len(read.table) - len(variants)
-    merged = merge(variants, currency=currency)
-    chosen = {fold(category): group for category, group in (groups or {}).items()}
+    merged = merge(variants, currency=options.currency)
     titled = with_titles(merged, spoken, read.taken, others, where, language)
-    items, more = _grouped(titled.items, chosen, where, skip_bad)
+    items, more = _grouped(titled.items, options.group_of, where, skip_bad)
     if "price" not in items.columns and not skip_bad:
         raise DataError(f"{where}: not one price can be read; write prices as numbers from 0 up, {GO_ON}")
-    paths = {"orders": orders, "wishes": wishes, "sets": sets}
-    outfits = gather(paths, source, items, merged.item_of, skip_bad)
+    outfits = gather(options.baskets, source, items, merged.item_of, skip_bad)
     if outfits.outfits.is_empty():
         outfits.notes.append("no orders, wish lists or sets: a catalogue without outfits")
-    pictures, addresses, lost = _pictures(items, images)
+    pictures, addresses, lost = _pictures(items, options.images)
     if shared := _shared(items):
         more.append(f"{shared:,} items have the picture of another colour, because theirs has none of its own")
     taken = spoken.in_the_file(read.taken)
     used = {header for column_headers in taken.values() for header in column_headers.split(OR)}
     unused = [name for name in table.columns if name not in used]
-    chosen_texts = {"currency": currency, "site": site, "language": language}
     return Imported(
         items=items.drop("image", "further_images", strict=False),
         outfits=outfits.outfits,
         source=str(source),
-        licence=licence,
+        licence=options.licence,
         images=pictures,
         addresses=addresses,
-        allow_private=allow_private,
+        allow_private=options.allow_private,
         skipped=read.skipped | titled.skipped | outfits.skipped | lost,
         notes=[*notes, *read.notes, *merged.notes, *titled.notes, *more, *outfits.notes],
-        columns=columns or {},
-        groups=chosen,
-        options={name: text for name, text in chosen_texts.items() if text is not None},
+        columns=columns,
+        groups=options.group_of,
+        options=options.texts,
         understood=Understood(layout, _shown(taken), unused, len(table), items, pictures.keys() | addresses.keys()),
     )
 

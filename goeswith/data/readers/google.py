@@ -7,7 +7,7 @@ from pathlib import Path
 
 import polars as pl
 
-from goeswith.data.product_words import availability
+from goeswith.data.product_words import availability, not_understood
 from goeswith.data.readers.headers import Columns, Spellings, expect_columns, under_our_names
 from goeswith.data.variants import FIELDS, Variants
 
@@ -75,5 +75,5 @@ def of_feed(columns: Columns) -> Variants:
         sale_ends=pl.coalesce("sale_ends", dates.list.get(1, null_on_oob=True)),
         further_images=pl.col("further_images").str.replace_all(r"\s*,\s*(https?:)", "\n${1}"),
     )
-    notes = [f"{unknown:,} words of availability are not understood and count as unknown"] if unknown else []
+    notes = not_understood("availability", unknown)
     return Variants(named.select(*FIELDS, "available", "by_colour"), taken, skipped, notes)

@@ -114,7 +114,7 @@ def compatibility(path: Path, names: pl.DataFrame, split: str) -> tuple[pl.DataF
 
 def set_ids(path: Path) -> pl.Series:
     """The outfits (set ids) that a question file of either form asks about, each once; no mixed ones."""
-    if path.suffix == ".json":
+    if path.suffix.lower() == ".json":
         names = _questions(path)["question"].explode()
     else:
         words = read_lines(path).str.strip_chars().str.split(" ")

@@ -14,6 +14,7 @@ from goeswith.data.dataset import Imported
 from goeswith.data.garments import fold, group_of
 from goeswith.data.outfits import SPLITS
 from goeswith.data.readers.languages import TITLE, TRANSLATED, expect_language, in_main_language
+from goeswith.data.readers.options import TableOptions
 from goeswith.data.readers.photos import Photos, addresses_of
 from goeswith.data.readers.rows import (
     FIELDS,
@@ -26,56 +27,28 @@ from goeswith.data.readers.rows import (
 )
 from goeswith.data.understood import Understood
 from goeswith.errors import DataError
-from goeswith.sheets import ENDINGS, read_sheet
+from goeswith.sheets import read_sheet, sheets_named
 
 SPELLINGS = {name: name for name in TRANSLATED}
 SPLIT_WORDS = {"training": "train", "validation": "valid", "val": "valid", "dev": "valid"}
 
 
-def read(
-    source: Path,
-    *,
-    items: Path | None = None,
-    outfits: Path | None = None,
-    saved: Path | None = None,
-    orders: Path | None = None,
-    wishes: Path | None = None,
-    sets: Path | None = None,
-    images: Path | None = None,
-    columns: dict[str, str] | None = None,
-    groups: dict[str, str] | None = None,
-    language: str | None = None,
-    skip_bad: bool = False,
-    allow_private: bool = False,
-    licence: str = "the owner's",
-) -> Imported:
+def read(source: Path, options: TableOptions) -> Imported:
     """Read items, and outfits and pictures where there are any.
 
     Args:
         source: a folder with items.csv or items.parquet, and outfits.csv or outfits.parquet and images/ if any; or the
             item table itself.
-        items: another place of the item table.
-        outfits: another place of the outfit table.
-        saved: a further outfit table, such as ``goeswith feedback`` writes.
-        orders, wishes, sets: further sources of outfits, see `goeswith.data.baskets`; of a folder orders.csv and so on.
-        images: another folder of pictures.
-        columns: goeswith's name of a column → its name in the tables, e.g. {"item_id": "sku"}. One of theirs may be
-            taken for several of ours.
-        groups: category → group where its words do not tell it, or tell another; see `goeswith.data.group_map`.
-        language: of titles and categories where there are ``title_de``, ``title:fr`` and so on.
-        skip_bad: leave bad items and outfits out, and count them, instead of stopping at the first; and continue if not
-            one price, picture or group can be read.
-        allow_private: whether pictures may be downloaded from private networks.
-        licence: what to note in the data set.
+        options: where and how else to read, see `goeswith.data.readers.options`.
 
     Raises:
         DataError: a table or folder is missing, or has a bad row; the message names file and row. Or not one price,
             picture, group or outfit could be read.
         ConfigError: a column that is mapped is in neither table, or goeswith has none of that name.
     """
-    items, outfits, images = _paths(source, items, outfits, images)
-    columns = columns or {}
-    sheets = {path: read_sheet(path, quiet=True) for path in (items, outfits, saved) if path is not None}
+    items, outfits, images = _paths(source, options)
+    columns, language, skip_bad = options.columns or {}, options.language, options.skip_bad
+    sheets = {path: read_sheet(path, quiet=True) for path in (items, outfits, options.saved) if path is not None}
     check_mapping(columns, sheets)
     spoken = in_main_language(sheets[items].table, SPELLINGS, language, columns.values())
     expect_language(language, {*spoken.titles, spoken.main})
@@ -83,9 +56,8 @@ def read(
     sheets[items] = replace(sheets[items], table=spoken.table.rename(named))
     tables = {path: under_our_names(sheet, columns) for path, sheet in sheets.items()}
     need_columns({path: (table, _needed(table, path == items)) for path, table in tables.items()})
-    chosen = {fold(category): group for category, group in (groups or {}).items()}
     named_columns = tables[items].columns
-    catalogue, skipped, notes = _items(tables.pop(items), items, chosen, skip_bad)
+    catalogue, skipped, notes = _items(tables.pop(items), items, options.group_of, skip_bad)
     addresses = addresses_of(catalogue)
     pictures, lost, more_notes = _pictures(
         catalogue.filter(~pl.col("item_id").is_in([*addresses])), images, items, skip_bad
@@ -103,7 +75,7 @@ def read(
             raise DataError(f"{path}: no outfit is valid; correct the table, or import without it")
         worn = pl.concat([worn, more], how="diagonal")
         skipped |= left | short
-    made = gather({"orders": orders, "wishes": wishes, "sets": sets}, source, catalogue, {}, skip_bad)
+    made = gather(options.baskets, source, catalogue, {}, skip_bad)
     worn, skipped = pl.concat([worn, made.outfits], how="diagonal"), skipped | made.skipped
     taken = {name: columns.get(name, name) for name in named_columns if name in FIELDS and catalogue[name].count()}
     taken = spoken.in_the_file(taken)
@@ -115,25 +87,24 @@ def read(
         items=catalogue.drop("image", "row", strict=False),
         outfits=worn,
         source=str(source),
-        licence=licence,
+        licence=options.licence,
         images=pictures,
         skipped=skipped | lost,
         notes=[note for sheet in sheets.values() for note in sheet.notes] + notes + more_notes + made.notes,
         columns=columns,
-        groups=chosen,
+        groups=options.group_of,
         options={} if language is None else {"language": language},
         addresses=addresses,
-        allow_private=allow_private,
+        allow_private=options.allow_private,
         understood=Understood(
             "table", taken, [], len(sheets[items].table), catalogue, pictures.keys() | addresses.keys()
         ),
     )
 
 
-def _paths(
-    source: Path, items: Path | None, outfits: Path | None, images: Path | None
-) -> tuple[Path, Path | None, Path | None]:
+def _paths(source: Path, options: TableOptions) -> tuple[Path, Path | None, Path | None]:
     """Where the item table, the outfit table and the pictures are."""
+    items, outfits, images = options.items, options.outfits, options.images
     if source.is_dir():
         items, outfits = items or _only(source, "items"), outfits or _only(source, "outfits")
         images = images or (source / "images" if (source / "images").is_dir() else None)
@@ -150,7 +121,7 @@ def _paths(
 
 def _only(source: Path, name: str) -> Path | None:
     """The one table of that name in the folder, if any."""
-    paths = [path for ending in ENDINGS if (path := source / (name + ending)).is_file()]
+    paths = sheets_named(source, name)
     if len(paths) > 1:
         raise DataError(
             f"{source} has both {paths[0].name} and {paths[1].name}; choose with --option {name}={paths[0]}"
@@ -205,7 +176,12 @@ def _priced(items: pl.DataFrame, path: Path, skip_bad: bool) -> tuple[pl.DataFra
             f"{path}: no price can be read (the first is {column.filter(invalid)[0]!r}); "
             f"write prices as numbers of 0 or more, {GO_ON}"
         )
-    notes = [f"{invalid.sum()} prices are not numbers of 0 or more and count as unknown"] if invalid.any() else []
+    notes = []
+    if invalid.any():
+        first = str(column.filter(invalid)[0])
+        notes.append(
+            f"{invalid.sum()} prices are not numbers of 0 or more and count as unknown, the first is {first!r}"
+        )
     if len(kinds := currencies(column)) > 1:
         notes.append(
             f"prices are in several currencies ({', '.join(kinds)}), which filters and sums do not distinguish"

@@ -1,4 +1,4 @@
-"""woo: WooCommerce's product CSV.
+"""woo: WooCommerce's product CSV, with English, German, French or Spanish headers.
 
 A variable product is one row, and each of its variations another that names it in ``Parent``, by SKU or as ``id:12``.
 """
@@ -6,45 +6,58 @@ A variable product is one row, and each of its variations another that names it 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import polars as pl
 
-from goeswith.data.product_words import availability, options
+from goeswith.data.product_words import availability, not_understood, options
 from goeswith.data.readers.headers import Spellings, expect_columns, key, under_our_names
 from goeswith.data.variants import FIELDS, TEXTS, Variants
 
 SPELLINGS: Spellings = {
     **dict.fromkeys(FIELDS, ""),
     "id": "id",
-    "type": "type",
-    "variant_id": "sku",
-    "title": "name",
-    "published": "published",
-    "description": "description short_description",
-    "category": "categories",
-    "image": "images",
-    "parent": "parent",
-    "price": "regular_price",
-    "sale_price": "sale_price",
-    "sale_starts": "date_sale_price_starts",
-    "sale_ends": "date_sale_price_ends",
-    "availability": "in_stock",
-    "quantity": "stock",
-    "brand": "brands brand",
-    "gtin": "gtin_upc_ean_or_isbn",
-    "link": "external_url",
+    "type": "type typ tipo",
+    "variant_id": "sku artikelnummer ugs",
+    "title": "name nom nombre",
+    "published": "published veroffentlicht publie publicado",
+    "description": "description short_description beschreibung kurzbeschreibung description_courte descripcion "
+    "descripcion_corta",
+    "category": "categories kategorien categorias",
+    "image": "images bilder imagenes",
+    "parent": "parent ubergeordnetes_produkt ubergeordnet superior",
+    "price": "regular_price regularer_preis normaler_preis tarif_regulier prix_regulier precio_normal precio_regular",
+    "sale_price": "sale_price angebotspreis tarif_promo prix_promo precio_rebajado",
+    "sale_starts": "date_sale_price_starts datum_an_dem_angebotspreis_beginnt datum_an_dem_der_angebotspreis_beginnt "
+    "date_de_debut_de_promo dia_en_que_empieza_el_precio_rebajado",
+    "sale_ends": "date_sale_price_ends datum_an_dem_angebotspreis_endet datum_an_dem_der_angebotspreis_endet "
+    "date_de_fin_de_promo dia_en_que_termina_el_precio_rebajado",
+    "availability": "in_stock vorratig auf_lager en_stock existencias en_inventario",
+    "quantity": "stock lager bestand lagerbestand inventario",
+    "brand": "brands brand marken marke marques marque marcas marca",
+    "gtin": "gtin_upc_ean_or_isbn gtin_upc_ean_oder_isbn gtin_upc_ean_ou_isbn gtin_upc_ean_o_isbn",
+    "link": "external_url externe_url url_externe url_externa",
 }
 NEEDED = {"type": "Type", "variant_id": "SKU", "title": "Name", "price": "Regular price"}
 FROM_PARENT = (*(name for name in TEXTS if name not in ("colour", "image", "gtin")), "category", "picture")
 """What a variation takes over where it has none of its own."""
-ATTRIBUTE = re.compile(r"attribute_(\d+)_(?:name|value_s)")
+ATTRIBUTES = {
+    "attribute_{}_name": "attribute_{}_name attribut_{}_name nom_de_l_attribut_{} nombre_del_atributo_{}",
+    "attribute_{}_value_s": "attribute_{}_value_s attribut_{}_wert_e valeur_s_de_l_attribut_{} "
+    "valor_es_del_atributo_{}",
+}
+"""Name and values of attribute number {}, which are as many as the product with the most of them has."""
 
 
 def matches(headers: set[str]) -> bool:
     """Whether a table with these headers is such an export."""
-    return headers >= {"type", "sku", "name"} and bool(headers & {"regular_price", "parent", "attribute_1_name"})
+    own, further = (
+        [{*SPELLINGS[name].split()} for name in names]
+        for names in (("type", "variant_id", "title"), ("price", "parent"))
+    )
+    attributes = {spelled.format(1) for spelled in ATTRIBUTES["attribute_{}_name"].split()}
+    return all(headers & spelled for spelled in own) and any(headers & spelled for spelled in [*further, attributes])
 
 
 def variants(table: pl.DataFrame, chosen: Mapping[str, str], where: Path, *, site: str | None = None) -> Variants:
@@ -56,11 +69,9 @@ def variants(table: pl.DataFrame, chosen: Mapping[str, str], where: Path, *, sit
     Raises:
         DataError: it is no such export.
     """
-    numbers = sorted({int(match[1]) for name in table.columns if (match := ATTRIBUTE.fullmatch(key(name)))})
-    pairs = [(f"attribute_{number}_name", f"attribute_{number}_value_s") for number in numbers]
-    table, taken = under_our_names(
-        table, {**SPELLINGS, **{name: name for pair in pairs for name in pair}}, chosen, where
-    )
+    spelled = _attributes(table.columns)
+    pairs = [(name, f"{name.removesuffix('name')}value_s") for name in spelled if name.endswith("name")]
+    table, taken = under_our_names(table, {**SPELLINGS, **spelled}, chosen, where)
     expect_columns(taken, NEEDED, "woo", where)
     by_option = options(table, pairs)
     for field, values in by_option.items():
@@ -84,8 +95,19 @@ def variants(table: pl.DataFrame, chosen: Mapping[str, str], where: Path, *, sit
     sold = sold.with_columns(
         available.alias("available"), image="picture", link=pl.coalesce("link", page) if site else pl.col("link")
     )
-    notes = [f"{unknown:,} words of In stock? are not understood and count as unknown"] if unknown else []
+    notes = not_understood("In stock?", unknown)
     return Variants(sold.select(*FIELDS, "available", "by_colour"), taken, skipped, notes)
+
+
+def _attributes(columns: Sequence[str]) -> dict[str, str]:
+    """Our names of the attributes that a table has, and their spellings."""
+    of = [spelled for spellings in ATTRIBUTES.values() for spelled in spellings.split()]
+    numbers = {re.findall(r"\d+", name)[0] for name in map(key, columns) if re.sub(r"\d+", "{}", name) in of}
+    return {
+        name.format(number): spellings.replace("{}", number)
+        for number in sorted(numbers, key=int)
+        for name, spellings in ATTRIBUTES.items()
+    }
 
 
 def _shown(table: pl.DataFrame) -> tuple[pl.DataFrame, dict[str, int]]:

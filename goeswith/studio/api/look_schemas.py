@@ -6,7 +6,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, StringConstraints
 
-from goeswith.studio.api.schemas import Money, Number, RequestModel, ResponseModel, Text, example, renamed
+from goeswith.studio.api.names import renamed
+from goeswith.studio.api.schemas import Money, Number, RequestModel, ResponseModel, Text, example
 from goeswith.studio.service import limits
 
 State = Literal["draft", "approved", "rejected", "live"]
@@ -166,6 +167,6 @@ class RemakeRequest(RequestModel):
     """Make a look of a review again."""
 
     keep: Annotated[list[Text], Field(max_length=limits.LOOK_ITEMS)] = renamed(
-        [], "locked", "keep", "Items that stay, beside the item itself."
+        [], "keep", "Items that stay, beside the item itself."
     )
     who: Who = "program"

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Annotated, Any
 
-from fastapi import APIRouter, File, Form, Query, Request, Response, UploadFile
+from fastapi import APIRouter, Depends, File, Form, Query, Request, Response, UploadFile
 
+from goeswith.data.filters import Filters
 from goeswith.shop import explain as why
-from goeswith.shop.answers import NONE_ALIKE
-from goeswith.shop.stylist import Stylist, Swap
+from goeswith.shop.stylist import Similar, Stylist, Swap
+from goeswith.studio.api.names import check_form
 from goeswith.studio.api.schemas import (
     PROBLEMS,
     CompleteRequest,
@@ -112,7 +113,7 @@ async def items(request: Request, query: Annotated[ItemsQuery, Query()]) -> Any:
     return await shop.quick.run(_page, shop.view, query, owner_of(request))
 
 
-@router.post("/items", response_model=ItemResponse, status_code=201, tags=["items"])
+@router.post("/items", response_model=ItemResponse, status_code=201, tags=["items"], dependencies=[Depends(check_form)])
 async def upload(
     request: Request,
     answer: Response,
@@ -180,7 +181,13 @@ async def score(request: Request, body: ScoreRequest) -> Any:
 def _swaps(stylist: Stylist, items: Sequence[str], locked: Sequence[str], **options: Any) -> tuple[list[Swap], str]:
     """Swaps, or why there are none."""
     swaps = stylist.improve(items, locked=locked, **options)
-    return swaps, "" if swaps else stylist.why_no_swap(items, locked)
+    return swaps, "" if swaps else stylist.why_no_swap(items, locked, options["filters"], options["coherent"])
+
+
+def _alike(stylist: Stylist, item_id: str, k: int, filters: Filters) -> tuple[list[Similar], str]:
+    """Substitutes, or why there are none."""
+    alike = stylist.similar(item_id, filters=filters, k=k)
+    return alike, "" if alike else stylist.why_none_alike(item_id, filters)
 
 
 async def _search(request: Request, body: Searching, method: Callable[..., Any], *, steps: bool = False) -> Any:
@@ -213,8 +220,8 @@ async def improve(request: Request, body: ImproveRequest) -> Any:
 @router.post("/similar", response_model=SimilarResponse, tags=["looks"])
 async def similar(request: Request, body: SimilarRequest) -> Any:
     """Substitutes for an item."""
-    substitutes = await _search(request, body, Stylist.similar)
-    return {"items": substitutes, "why_none": "" if substitutes else NONE_ALIKE}
+    substitutes, why_none = await _search(request, body, _alike)
+    return {"items": substitutes, "why_none": why_none}
 
 
 @router.post("/explain", response_model=ExplainResponse, tags=["looks"])

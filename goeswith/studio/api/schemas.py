@@ -5,27 +5,45 @@ from __future__ import annotations
 import math
 from typing import Annotated, Any
 
-from pydantic import AliasChoices, BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, create_model
+from pydantic import (
+    AliasChoices,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    StringConstraints,
+    create_model,
+    model_validator,
+)
 
 from goeswith.data.filters import COLUMN_OF, Filters
+from goeswith.studio.api.names import check, renamed
 from goeswith.studio.service import limits
 
 
 class RequestModel(BaseModel):
-    """A request; a field that it does not have is a mistake."""
+    """A request; a field that it does not have is a mistake, see `goeswith.studio.api.names`."""
 
     model_config = ConfigDict(extra="forbid", allow_inf_nan=False)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _names(cls, sent: Any) -> Any:
+        if isinstance(sent, dict):
+            check(sent, cls.names())
+        return sent
+
+    @classmethod
+    def names(cls) -> list[str]:
+        """The names of its fields, earlier ones included."""
+        aliases = {name: field.validation_alias for name, field in cls.model_fields.items()}
+        both = (alias.choices if isinstance(alias, AliasChoices) else [name] for name, alias in aliases.items())
+        return [str(name) for names in both for name in names]
 
 
 def example(value: dict[str, Any]) -> ConfigDict:
     """The settings of a model that shows an example of itself."""
     return ConfigDict(json_schema_extra={"examples": [value]})
-
-
-def renamed(default: Any, name: str, old: str, description: str = "") -> Any:
-    """A field of a request that is called `name`, and may still be called as it was."""
-    text = f"{description} Formerly `{old}`, which is deprecated.".strip()
-    return Field(default, validation_alias=AliasChoices(name, old), description=text)
 
 
 class ResponseModel(BaseModel):
@@ -131,7 +149,7 @@ class CompleteRequest(Searching):
         }
     )
 
-    anchors: Items = renamed(..., "item_ids", "anchors", "What the look is made around.")
+    anchors: Items = renamed(..., "anchors", "What the look is made around.")
     slots: Annotated[
         list[Text],
         Field(max_length=limits.SLOTS, description="Groups or categories; by default all that the look lacks."),
@@ -153,7 +171,7 @@ class FillRequest(Searching):
         {"item_ids": ["linen-shirt:white", "chino:navy"], "slot": "shoes", "filters": {"price_max": 80}}
     )
 
-    items: Items = renamed(..., "item_ids", "items")
+    items: Items = renamed(..., "items")
     slot: Text
     k: Count = 10
     diversity: Share = 0.0
@@ -166,7 +184,7 @@ class ImproveRequest(Searching):
 
     model_config = example({"item_ids": ["linen-shirt:white", "chino:navy", "suede-boots"], "locked": ["suede-boots"]})
 
-    items: Items = renamed(..., "item_ids", "items")
+    items: Items = renamed(..., "items")
     locked: Items = []
     k: Count = 5
     coherent: Coherent = True
@@ -177,8 +195,9 @@ class ExplainRequest(Searching):
 
     model_config = example({"item_ids": ["linen-shirt:white", "chino:navy", "suede-boots"], "swap": False})
 
-    item_ids: Items = renamed(..., "item_ids", "items")
+    item_ids: Items = renamed(..., "items")
     swap: bool = Field(True, description="Also search for the best swap; without it the answer is faster.")
+    locked: Items = Field([], description="Items that must stay, which no advice is to take out.")
 
 
 class SimilarRequest(Searching):
@@ -186,7 +205,7 @@ class SimilarRequest(Searching):
 
     model_config = example({"item_id": "suede-boots", "k": 5})
 
-    item_id: Text = renamed(..., "item_id", "item")
+    item_id: Text = renamed(..., "item")
     k: Count = 10
 
 
@@ -346,7 +365,7 @@ class Problem(BaseModel):
 PROBLEMS: dict[int | str, dict[str, Any]] = {
     status: {"content": {"application/problem+json": {"schema": Problem.model_json_schema()}}, "description": text}
     for status, text in {
-        400: "The request cannot be read.",
+        400: "The request cannot be read, or gives a thing under both its names (`two_names`).",
         401: "The token is missing.",
         403: "The request comes from another site.",
         404: "There is no such item.",
@@ -354,7 +373,7 @@ PROBLEMS: dict[int | str, dict[str, Any]] = {
         409: "The state of the service does not allow it.",
         413: "The request is too large.",
         415: "The type of file or body is not accepted.",
-        422: "The request makes no sense here.",
+        422: "The request makes no sense here, or has a field or parameter that does not exist; the nearest is named.",
         503: "Too much to do, now or for this request.",
     }.items()
 }

@@ -72,7 +72,7 @@ def table(
     why, lines = None, None
     lay = flat_lay.laid(view, present.on, dict(present.lay))
     if look is not None and np.isfinite(look.score):
-        explanation = explain(view.stylist, present.on, swap=False)
+        explanation = explain(view.stylist, present.on, swap=False, locked=present.lock)
         why, lines = _reasons_panel(explanation, shown), _drawing(view, explanation, shown, [spot for spot, _ in lay])
     announcement = (
         _counted(shown)

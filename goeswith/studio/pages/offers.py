@@ -203,9 +203,14 @@ def _better(view: CatalogueView, board: Board, shown: Sequence[Item]) -> Row:
 
 def _why_none(view: CatalogueView, board: Board) -> str:
     """Why no swap is offered, in a sentence."""
-    if len(board.on) > 1 and view.stylist.judge(board.on).findings:
-        return sentence(view.stylist.why_no_swap(board.on, board.lock))
-    return f"No single swap {'within the brief ' if board.brief.query else ''}raises the score."
+    if len(board.on) < 2:
+        return "A swap needs two items on the board."
+    filters, money = board.brief.filters(), board.brief.money
+    dearer = view.stylist.improve(board.on, locked=board.lock, filters=filters, k=MANY) if money is not None else []
+    if dearer:
+        many = f"{len(dearer)} or more" if len(dearer) == MANY else f"{len(dearer)}"
+        return f"No swap of one item within the budget of {money:g} makes the outfit better; {many} would without it."
+    return sentence(view.stylist.why_no_swap(board.on, board.lock, filters))
 
 
 def _looks(view: CatalogueView, board: Board, shown: Sequence[Item]) -> tuple[list[dict[str, Any]], Row]:

@@ -40,7 +40,7 @@ NOTHING: dict[str, Any] = {"columns": [], "rows": [], "trouble": "", "sentence":
 MODELS_IN_WORDS = {
     "two-tower": "Two-tower", "add-gnn": "ADD-GNN", "akd-dbpr": "AKD-DBPR", "ngnn": "NGNN", "bilstm": "Bi-LSTM",
     "bpr-dae": "BPR-DAE", "csa-net": "CSA-Net", "outfit-transformer": "Outfit Transformer", "sce-net": "SCE-Net",
-    "type-aware": "Type-Aware", "starter": "Starter, likeness of style",
+    "type-aware": "Type-Aware", "group-towers": "Group towers", "starter": "Starter, likeness of style",
 }  # fmt: skip
 
 
@@ -105,7 +105,10 @@ def _table(data: Dataset, features: Features, model: Scorer) -> dict[str, Any]:
     scorers: dict[str, Scorer] = {model.name: model} | floors
     questions = [read_questions(file, data.catalogue) for file in files]
     # One file after the other, for they share what is drawn for their intervals.
-    of_file = [{name: report(answer(scorer, some), data) for name, scorer in scorers.items()} for some in questions]
+    of_file = [
+        {name: report(answer(scorer, some), data, headline=True) for name, scorer in scorers.items()}
+        for some in questions
+    ]
     reports = {name: [own[name] for own in of_file] for name in scorers}
     counters = [name for name in COUNTERS if is_floor(name, data)]
     results = [findings(own[model.name], {name: own[name] for name in floors}, counters) for own in of_file]

@@ -8,7 +8,7 @@ from pathlib import Path
 import polars as pl
 
 from goeswith.errors import DataError
-from goeswith.files import fresh_file
+from goeswith.files import table_kind, write_table
 from goeswith.studio.service.looks import STATES, Looks
 
 STATES_TO_TRAIN_ON = ("approved", "live")
@@ -23,15 +23,15 @@ def write_outfits(
     The same items saved twice are one outfit.
 
     Args:
-        path: the looks of a studio. out: a CSV file. catalogue_ids: an outfit with any other item, such as an uploaded
-            photo, is left out. states: of the looks that are written.
+        path: the looks of a studio. out: a new CSV or Parquet file. catalogue_ids: an outfit with any other item, such
+            as an uploaded photo, is left out. states: of the looks that are written.
 
     Returns:
         How many outfits were written and how many looks left out, by reason.
 
     Raises:
         DataError: the file is missing, holds no look that can be used, or an id holds a ``;``; a state is unknown; or
-            `out` is there already.
+            `out` is there already or is no such file.
     """
     if out.exists():
         other = out.with_name("saved.csv" if out.name != "saved.csv" else "saved-2.csv")
@@ -44,6 +44,7 @@ def write_outfits(
         raise DataError(f"{path} is a folder; name the file of saved looks in it, looks.sqlite")
     if not path.is_file():
         raise DataError(f"there is no file {path}; the studio writes it when a look is saved")
+    table_kind(out)
     counts = {"outfits": 0, f"not {' or '.join(states)}": 0, "the same items": 0, "items not in the catalogue": 0}
     why_state, why_same, why_items = list(counts)[1:]
     rows: list[dict[str, str]] = []
@@ -68,6 +69,5 @@ def write_outfits(
         why = ", ".join(f"{number} left out: {reason}" for reason, number in counts.items() if number)
         raise DataError(f"{path} has no look that can be used ({why or 'it is empty'}); approve one in the studio")
     counts["outfits"] = len(rows)
-    with fresh_file(out) as partial:
-        pl.DataFrame(rows).write_csv(partial)
+    write_table(pl.DataFrame(rows), out)
     return {reason: number for reason, number in counts.items() if number or reason == "outfits"}

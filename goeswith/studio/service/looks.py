@@ -20,8 +20,6 @@ from goeswith.studio.service.saved_look import Change, checked
 from goeswith.studio.service.saved_look import Piece as Piece
 from goeswith.studio.service.saved_look import SavedLook as SavedLook
 
-EDITED = ("name", "tags", "note", "items", "state", "pinned_item")
-"""Fields that people change."""
 _CHANGES = (
     "SELECT change_id, look_id, time, who, what, json_extract(coalesce(after, before), '$.name') AS name FROM history"
 )
@@ -123,7 +121,8 @@ class Looks:
 
         Args:
             etag: of the version that the caller has seen; empty: whatever version there is. label: the word for it in
-                the history; the new state or "changed", if empty. fields: of `EDITED`, judged.
+                the history; the new state or "changed", if empty.
+            fields: name, tags, note, items, state or pinned_item, judged.
 
         Raises:
             Refused: there is none, somebody else changed it meanwhile, or it cannot be, see

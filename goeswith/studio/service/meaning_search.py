@@ -15,7 +15,7 @@ from goeswith.errors import GoeswithError
 
 log = logging.getLogger(__name__)
 
-WORDLESS = ("words", "minilm-tokens")
+WORDLESS = ("words", "word-ids", "minilm-tokens")
 """Encoders that read words but put nothing of their meaning into a vector."""
 NEAREST = 60
 """Items that an answer has at most."""

@@ -16,6 +16,8 @@ STATUS = {"too_many_guests": 409}
 JSON_TYPES = ("application/json",)
 FORM_TYPES = ("multipart/form-data", "application/x-www-form-urlencoded")
 """Types of the bodies that requests have, by what they are read as; the first one is recommended."""
+TWO_NAMES, UNKNOWN_NAME = "two_names", "unknown_name"
+"""Mistakes in the names of what a request gives, see `goeswith.studio.api.names`."""
 HEADERS = {401: {"WWW-Authenticate": 'Basic realm="goeswith", Bearer'}}
 SECURITY_HEADERS = {
     "X-Content-Type-Options": "nosniff",
@@ -57,6 +59,15 @@ def not_json(mistake: Mapping[str, Any]) -> Refused:
     """Of a body that is not valid JSON, with what Pydantic says of it."""
     why = mistake.get("ctx", {}).get("error", mistake["msg"])
     return Refused(400, "unreadable", f"the body is not valid JSON ({why}); correct it")
+
+
+def invalid(mistake: Mapping[str, Any]) -> Refused:
+    """Of a body or an address that has a mistake, with what Pydantic says of it."""
+    if mistake["type"] == "json_invalid":
+        return not_json(mistake)
+    where = ".".join(map(str, mistake["loc"]))
+    status, reason = (400, TWO_NAMES) if mistake["type"] == TWO_NAMES else (422, "bad_request")
+    return Refused(status, reason, f"{where}: {mistake['msg']}".removeprefix(": "))
 
 
 def wrong_body(headers: Mapping[str, str], types: Sequence[str]) -> Refused | None:

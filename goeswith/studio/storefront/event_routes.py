@@ -7,9 +7,10 @@ from typing import Annotated, Any, Literal
 from fastapi import APIRouter, Request
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
 
-from goeswith.studio.api.schemas import PROBLEMS, RequestModel, Text, renamed
+from goeswith.studio.api.names import renamed
+from goeswith.studio.api.schemas import PROBLEMS, RequestModel, Text
 from goeswith.studio.service import limits
-from goeswith.studio.service.refusals import Refused, not_json, wrong_body
+from goeswith.studio.service.refusals import Refused, invalid, wrong_body
 from goeswith.studio.service.shared import Shop
 from goeswith.studio.storefront.events import Event, Events
 from goeswith.studio.storefront.keys import PublicKey
@@ -23,11 +24,11 @@ OPEN_TYPES = ("application/json", "text/plain")
 class EventRequest(RequestModel):
     """Something that happened on a page."""
 
-    event_id: Name = renamed(..., "event_id", "id", "Chosen by the page; the same one sent again is the same event.")
+    event_id: Name = renamed(..., "id", "Chosen by the page; the same one sent again is the same event.")
     kind: Literal["impression", "click", "basket"]
     session: Name = Field(description="Chosen by the page, by chance; it must not say who somebody is.")
-    item_id: Text = renamed(..., "item_id", "item", "The item of the page.")
-    look_id: Text = renamed(..., "look_id", "look", "As the answer has it.")
+    item_id: Text = renamed(..., "item", "The item of the page.")
+    look_id: Text = renamed(..., "look", "As the answer has it.")
     source: Word = Field("", description="`source` of the look in the answer.")
     trial: Literal["", "control", "compare"] = Field("", description="`trial` of the answer.")
     target: Annotated[str, StringConstraints(max_length=limits.TEXT_LENGTH)] = Field(
@@ -76,11 +77,7 @@ async def events(request: Request) -> Any:
     try:
         body = EventsRequest.model_validate_json(await request.body())
     except ValidationError as error:
-        first = error.errors(include_url=False)[0]
-        if first["type"] == "json_invalid":
-            raise not_json(first) from None
-        where = ".".join(map(str, first["loc"]))
-        raise Refused(422, "bad_request", f"{where}: {first['msg']}".removeprefix(": ")) from None
+        raise invalid(error.errors(include_url=False)[0]) from None
     _check_key(request, body.key)
     if not request.app.state.event_bucket.take():
         raise Refused(429, "too_many_requests", "too many events at once; send several of them in one request")

@@ -33,6 +33,8 @@ UNCHANGED: dict[int | str, dict[str, Any]] = {304: {"description": "It has not c
 TOO_MANY = PROBLEMS[503] | {"description": "Too many requests with this key."}
 
 router = APIRouter(prefix="/storefront/v1", tags=["storefront"], responses=PROBLEMS | {429: TOO_MANY})
+files = APIRouter(prefix="/storefront/v1", tags=["storefront"], responses=PROBLEMS | {429: TOO_MANY})
+"""What pages load without a key; a parameter of theirs, such as the version of a script, is ignored."""
 Limit = Annotated[int, Query(ge=1, le=limits.PAGE_LOOKS, description="How many looks of an item.")]
 Fields = Annotated[
     str,
@@ -151,7 +153,7 @@ async def looks_of_items(
     return await page.shop.quick.run(sent)
 
 
-@router.get(
+@files.get(
     "/pictures/{signature}/{side}/{item_id:path}",
     response_class=Response,
     responses=UNCHANGED | {200: {"content": {"image/jpeg": {}}}},
@@ -191,7 +193,7 @@ def script() -> bytes:
     return (STATIC / "looks.js").read_bytes()
 
 
-@router.get("/looks.js", response_class=Response, responses=UNCHANGED | {200: {"content": {"text/javascript": {}}}})
+@files.get("/looks.js", response_class=Response, responses=UNCHANGED | {200: {"content": {"text/javascript": {}}}})
 async def looks_script(if_none_match: IfNoneMatch = "") -> Response:
     """The script that shows looks on a page. Without a key."""
     headers = {"Cache-Control": "public, max-age=3600", "ETag": etag_of(script())} | SHARED

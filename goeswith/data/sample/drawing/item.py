@@ -122,7 +122,9 @@ def back_neck(desk: Desk, neck: float, depth: float) -> None:
     desk.canvas.piece(mirrored(half), desk.cloth, dim=0.72, puff=0.4, edge=0.6)
 
 
-def ribs(left: tuple[float, float], right: tuple[float, float], down: tuple[float, float], count: int) -> list:
+def ribs(
+    left: tuple[float, float], right: tuple[float, float], down: tuple[float, float], count: int
+) -> list[np.ndarray]:
     """Short rib lines across a band from `left` to `right`, each going `down`."""
     share = np.linspace(0.03, 0.97, count)[:, None]
     start = np.array(left) + share * (np.array(right) - np.array(left))

@@ -1,0 +1,112 @@
+"""Command evaluate: measure a run, or scores of another program, and print what was measured."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from goeswith.cli.options import DeviceOption, JsonOption
+
+if TYPE_CHECKING:
+    from goeswith.evaluate.evaluation import Evaluation
+    from goeswith.scores import Score
+
+
+def evaluate(
+    paths: Annotated[
+        list[str], typer.Argument(metavar="[RUN] DATASET", help="Folder of a run (optional with --scores), data set.")
+    ],
+    questions: Annotated[
+        list[Path] | None, typer.Option(help="Question file; repeatable. Default: all test files.")
+    ] = None,
+    against: Annotated[Path | None, typer.Option(help="Another run to compare with, paired by question.")] = None,
+    scores: Annotated[
+        list[Path] | None,
+        typer.Option(
+            metavar="FILE", help="Scores of another program (CSV or Parquet, see docs/evaluate.md); repeatable."
+        ),
+    ] = None,
+    allow_incomplete: Annotated[
+        bool,
+        typer.Option(
+            "--allow-incomplete", help="With --scores: missing scores count as wrong, extra rows are ignored."
+        ),
+    ] = False,
+    rows: Annotated[Path | None, typer.Option(help="Folder to save per-question results in (Parquet).")] = None,
+    retrieval: Annotated[
+        bool, typer.Option(help="Also measure retrieval over whole groups. Off with --questions.")
+    ] = True,
+    measure: Annotated[
+        list[str] | None, typer.Option(help="Another measure, module:Name; repeatable (see docs/plugins.md).")
+    ] = None,
+    device: DeviceOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Measure a run, or scores of another program, on the frozen test questions.
+
+    Prints AUC, FITB accuracy, MRR and recall with 95 % intervals and signatures, below those of simple baselines.
+
+    \b
+    Examples:
+      goeswith evaluate runs/add-gnn data/ccp --against runs/no-teacher
+      goeswith evaluate data/ccp --scores clip.csv
+    """
+    from goeswith.data.dataset import Dataset
+    from goeswith.data.devices import open_device
+    from goeswith.evaluate.evaluation import evaluate as evaluate_run
+    from goeswith.train.run import Run
+
+    if len(paths) > 2 or (len(paths) == 1 and not scores):
+        raise typer.BadParameter("give RUN and DATASET, or DATASET and --scores FILE")
+    if allow_incomplete and not scores:
+        raise typer.BadParameter("--allow-incomplete needs --scores FILE")
+    dataset, processor = Dataset(paths[-1]), open_device(device)
+    evaluation = evaluate_run(
+        dataset,
+        Run(paths[0], processor) if len(paths) == 2 else None,
+        against=Run(against, processor) if against is not None else None,
+        scores=scores or (),
+        questions=questions or (),
+        measures=measure or (),
+        retrieval=retrieval,
+        allow_incomplete=allow_incomplete,
+    )
+    if rows is not None:
+        evaluation.write_rows(rows)
+    if as_json:
+        typer.echo(evaluation.to_json())
+    else:
+        _print(evaluation)
+
+
+def _print(evaluation: Evaluation) -> None:
+    """The tables, and lines on comparisons, probabilities, devices and incomplete files."""
+    from goeswith.tables import difference, long_table, plain
+
+    typer.echo(plain(*long_table(evaluation.summary)))
+    if evaluation.retrieval:
+        _print_retrieval(evaluation.retrieval)
+    for line in evaluation.compared:
+        difference_of = f"{line.scorer} − {line.against}, {line.task} {line.negatives} {line.metric}"
+        typer.echo(f"{difference_of}: {difference(line)}")
+    for name, measured in evaluation.calibration.items():
+        typer.echo(f"{name}, as a probability: {measured}")
+    for name, note in evaluation.notes.items():
+        typer.echo(f"{name}: {note}")
+    for file in evaluation.outside:
+        if faults := ", ".join(f"{count} {fault}" for fault, count in file.counts.items() if count):
+            typer.echo(f"{file.path} is not complete: {faults}")
+
+
+def _print_retrieval(scores: list[Score]) -> None:
+    """The section on retrieval."""
+    from goeswith.tables import OFFERS, plain, retrieval_table
+
+    typer.echo(f"\nRetrieval. {OFFERS}\n")
+    typer.echo(plain(*retrieval_table(scores)))
+    typer.echo("")
+    for signature in dict.fromkeys(score.signature for score in scores):
+        typer.echo(signature)
+    typer.echo("")
