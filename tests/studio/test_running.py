@@ -143,7 +143,7 @@ def test_a_line_for_each_request_and_nothing_secret(
         failed = client.get("/v1/facets")
     lines = [json.loads(line) for line in (tmp_path / "log" / "access.log").read_text().splitlines()]
     assert [(line["method"], line["route"], line["status"]) for line in lines] == [
-        ("POST", "/v1/items", 201), ("GET", "/v1/items/{item_id:path}", 200), ("GET", "other", 404),
+        ("POST", "/v1/items", 201), ("GET", "/v1/items/{item_id:path}", 422), ("GET", "other", 404),
         ("other", "/", 405), ("HEAD", "/health", 200), ("GET", "/v1/facets", 500),
     ]  # fmt: skip
     assert all(

@@ -154,7 +154,7 @@ def test_with_a_key_for_product_pages_the_snippet_is_the_script_of_the_pinned_pr
         assert "once it is approved" in share()
         client.patch(f"/v1/looks/{look}", json={"state": "approved"})
         client.post(f"/v1/looks/{look}/link")
-        assert "Pin the look to a product above" in share()
+        assert "Pin the look to an item above" in share()
         assert "<iframe" not in share()
         client.patch(f"/v1/looks/{look}", json={"pinned_item": "i60"})
         source = 'src="http://testserver/storefront/v1/looks.js" data-item="i60" data-key="key-of-product-pages"'
