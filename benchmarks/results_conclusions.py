@@ -12,7 +12,7 @@ from goeswith.tables import HARDEST
 Kept = Mapping[str, Any]
 CLAIM = 5
 """Seeds that both models of a comparison need for a claim."""
-OURS = "Two-tower"
+OURS, MEMORYLESS = "Two-tower", "Two-tower, no memory"
 RECORDS, WITH_IDS = "records", "records and ids"
 GRAPH = (
     ("ADD-GNN without knowledge", "ADD-GNN without knowledge or graph"),
@@ -114,26 +114,34 @@ def _above_floors(by_recipe: Mapping[str, Kept]) -> str:
 
 
 def _peers(by_recipe: Mapping[str, Kept]) -> str:
-    """Which models ours is ahead of, on the hardest questions of each data set."""
+    """Which models ours is ahead of, on the hardest questions of each data set, with its memory and without."""
+    parts = _standing(by_recipe, "model")
+    if not parts:
+        return f"{OURS} has not been compared with peers."
+    bare = _standing(by_recipe, "control", MEMORYLESS)
+    without = f" Without its memory of training items, which they do not have, it is {bare}." if bare else ""
+    return f"{OURS} is {parts}.{without}"
+
+
+def _standing(by_recipe: Mapping[str, Kept], kind: str, name: str = OURS) -> str:
+    """What the comparisons with peers show of the rows of a kind whose names begin so; empty where there are none."""
     peers: dict[str, dict[str, list[str]]] = {}  # what is shown → recipe → models
     for recipe, results in by_recipe.items():
-        models = _values(results, "model")
+        models, own = _values(results, "model"), _values(results, kind)
         for line in _lines(results, headline(results)):
             scorer, peer = line["scorer"], line["against"]
-            if scorer.startswith(OURS) and peer in models and not peer.startswith(OURS) and line.get("shows"):
-                kind = line["shows"] if _seeds(results, scorer, peer) >= CLAIM else "few"
-                peers.setdefault(kind, {}).setdefault(recipe, []).append(_in_brackets(peer))
-    if not peers:
-        return f"{OURS} has not been compared with peers."
+            ours = scorer in own and scorer.startswith(name)
+            if ours and peer in models and not peer.startswith(OURS) and line.get("shows"):
+                shown = line["shows"] if _seeds(results, scorer, peer) >= CLAIM else "few"
+                peers.setdefault(shown, {}).setdefault(recipe, []).append(_in_brackets(peer))
     wording = {
         "higher": "ahead of", "lower": "behind", "equivalent": "equivalent to", "not shown": "not shown to differ from",
         "few": f"not to be claimed (fewer than {CLAIM} seeds) ahead of or behind",
     }  # fmt: skip
-    parts = [
+    return "; ".join(
         f"{words} {_list([f'{_list(names)} on {recipe}' for recipe, names in peers[kind].items()])}"
         for kind, words in wording.items() if kind in peers
-    ]  # fmt: skip
-    return f"{OURS} is {'; '.join(parts)}."
+    )  # fmt: skip
 
 
 def _in_brackets(name: str) -> str:

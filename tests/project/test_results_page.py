@@ -135,6 +135,14 @@ def test_other_numbers_make_other_sentences():
         "MANGO (partly by earlier measurements)."
     )
     assert fifth.endswith("are not shown to add anything on “Words”.")
+    bare = recipe_results(
+        lines=[line("model", OURS, 0.801), line("control", f"{OURS}, no memory", 0.7), *many],
+        compared=[compared(OURS, "NGNN", 0.1, "higher"), compared(f"{OURS}, no memory", "NGNN", 0.0, "not shown")],
+    )
+    assert conclusions({"mango": bare}, {}, {})[1] == (
+        "Two-tower is ahead of NGNN on MANGO. Without its memory of training items, which they do not have, it is not "
+        "shown to differ from NGNN on MANGO."
+    )
     below = conclusions({"mango": recipe_results(marks=[{"scorer": OURS, "column": KEY, "marks": "†"}])}, {}, {})[0]
     assert below.endswith("the best model measured is below the strongest floor on MANGO (0.801 against 0.612).")
     assert "has not been measured" in conclusions({"ccp": recipe_results(compared=[])}, {}, {})[4]
