@@ -12,6 +12,7 @@ import pytest
 from worlds import styles_dataset
 
 from goeswith.data.dataset import Dataset
+from goeswith.data.encoders.encode import encode
 from goeswith.experiments.bench import question_files
 from goeswith.experiments.recipes import Experiment, Recipe, read_recipe
 from goeswith.experiments.results import Outcome
@@ -39,7 +40,8 @@ def distinct(recipes: list[Recipe]) -> Iterator[Experiment]:
         for experiment in recipe.models:
             if (form := form_of(experiment)) not in seen:
                 seen.add(form)
-                yield replace(experiment, name=f"{recipe.name}: {experiment.name}", like=None)
+                encoder = experiment.encoder.replace("minilm", "made")
+                yield replace(experiment, name=f"{recipe.name}: {experiment.name}", like=None, encoder=encoder)
 
 
 @pytest.mark.slow
@@ -49,6 +51,7 @@ def test_every_experiment_of_the_recipes_runs(tmp_path: Path, monkeypatch: pytes
     models = tuple(distinct(recipes))
     assert len(models) > 60
     world = styles_dataset(tmp_path, number=200).path
+    encode(Dataset(world), "word-ids")
     union = replace(
         recipes[0],
         name="union",
