@@ -130,8 +130,8 @@ def _standing(by_recipe: Mapping[str, Kept], kind: str, name: str = OURS) -> str
         models, own = _values(results, "model"), _values(results, kind)
         for line in _lines(results, headline(results)):
             scorer, peer = line["scorer"], line["against"]
-            ours = scorer in own and scorer.startswith(name)
-            if ours and peer in models and not peer.startswith(OURS) and line.get("shows"):
+            compared = scorer in own and scorer.startswith(name)
+            if compared and peer in models and not peer.startswith(OURS) and line.get("shows"):
                 shown = line["shows"] if _seeds(results, scorer, peer) >= CLAIM else "few"
                 peers.setdefault(shown, {}).setdefault(recipe, []).append(_in_brackets(peer))
     wording = {
