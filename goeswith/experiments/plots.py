@@ -63,14 +63,15 @@ def differences(board: Scoreboard, columns: Sequence[Column], out: Path) -> Path
     compared = board.comparisons
     with sheet(out, 1, len(columns), 4.8, 0.8 + 0.32 * len(compared)) as panels:
         for at, (axes, column) in enumerate(zip(panels, columns, strict=True)):
-            lines = [line for comparison in compared for line in comparison.lines if line.column == column]
-            sure = [line.low > 0 or line.high < 0 for line in lines]
-            rows = range(len(lines))
+            there = {
+                row: line for row, each in enumerate(compared) for line in each.lines if line.column == column
+            }  # a comparison with a floor that has no number in the column leaves its row empty
             axes.barh(
-                rows, [line.difference for line in lines], height=0.55, edgecolor=ACCENT,
-                color=[ACCENT if leaves else "none" for leaves in sure],
+                list(there), [line.difference for line in there.values()], height=0.55, edgecolor=ACCENT,
+                color=[ACCENT if line.low > 0 or line.high < 0 else "none" for line in there.values()],
             )  # fmt: skip
-            axes.hlines(rows, *zip(*((x.low, x.high) for x in lines), strict=True), color=INK, linewidth=1.1)
+            for row, line in there.items():
+                axes.hlines(row, line.low, line.high, color=INK, linewidth=1.1)
             axes.axvline(0, color=QUIET, linewidth=0.8)
             _names(axes, [f"{_wrapped(c.first, 44)}\n− {_wrapped(c.second, 44)}" if at == 0 else "" for c in compared])
             axes.set_title(title(column).replace(", ", "\n"))

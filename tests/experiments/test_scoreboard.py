@@ -1,13 +1,15 @@
 """Scoreboard: what a training cost, as far as its history says it."""
 
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
-from made_scores import made_score
+from made_scores import made_difference, made_score
+from matplotlib.axes import Axes
 
 from goeswith.evaluate.seeds import Mean
-from goeswith.experiments.plots import COSTS, costs
-from goeswith.experiments.results import Outcome, Row
+from goeswith.experiments.plots import COSTS, costs, differences
+from goeswith.experiments.results import Comparison, Outcome, Row
 from goeswith.experiments.scoreboard import _TRAINED, _training
 
 WHAT = ("fitb", "matched", "accuracy")
@@ -50,3 +52,14 @@ def test_a_cost_that_is_unknown_has_no_dot(rows: list[Row], tmp_path: Path):
     drawn = costs(rows, [WHAT], tmp_path / "costs.svg").read_text()
     assert drawn.count(">old<") == 1  # of parameters alone
     assert drawn.count(">new<") == len(COSTS) * (len(rows) - 1)
+
+
+def test_bars_of_differences_stand_at_their_own_names(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    bars: list[tuple[list[int], list[float]]] = []
+    monkeypatch.setattr(Axes, "barh", lambda self, rows, widths, **_: bars.append((list(rows), list(widths))))
+    here, none = WHAT, ("compat", "matched", "auc")
+    line = made_difference(0.2, 0.1, 0.3, 0.01)
+    board = SimpleNamespace(comparisons=[Comparison("a", "floor", []), Comparison("a", "b", [line])])
+    differences(board, [here, none], tmp_path / "differences.svg")  # the floor has no number, and nobody in the second
+    assert bars == [([1], [0.2]), ([], [])]
+    assert (tmp_path / "differences.svg").is_file()
