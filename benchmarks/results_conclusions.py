@@ -27,7 +27,9 @@ MASKS = (
 )
 """Comparisons that say what the graph, and designers' masks, add: of models that were shown as many wrong items."""
 NAMES = {
-    "mango": "MANGO", "mango-search": "MANGO (equal search)", "mango-softmax": "MANGO (one loss for all)",
+    "mango": "MANGO", "mango-search": "MANGO (equal search)",
+    "mango-search-further": "MANGO (equal search, further models)",
+    "mango-softmax": "MANGO (one loss for all)",
     "mango-parts": "MANGO (half-sized ADD-GNN)", "mango-pairs": "MANGO (tops and bottoms)", "ccp": "CCP",
     "ccp-search": "CCP (equal search)", "ccp-negatives": "CCP (each kind of negatives)", "polyvore": "Polyvore",
     "sample": "the drawn sample", "fashionvc": "FashionVC",

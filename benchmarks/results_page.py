@@ -34,6 +34,7 @@ What = tuple[str, str, str]
 TITLES = {
     "mango": "MANGO stylists' outfits, pictures and words",
     "mango-search": "An equal search for each model's settings, on MANGO",
+    "mango-search-further": "Further models in the equal search on MANGO",
     "mango-softmax": "One loss for all models: softmax on MANGO, 15 epochs each",
     "mango-parts": "ADD-GNN's graph and masks under that loss, at half of its size",
     "ccp-search": "An equal search for each model's settings, on CCP",
@@ -44,7 +45,7 @@ TITLES = {
     "fashionvc": "Experts' tops and bottoms (FashionVC), words and labels",
     "mango-pairs": "Tops and bottoms of MANGO stylists, pictures",
 }
-ABLATIONS = ("mango-search", "mango-softmax", "mango-parts", "ccp-search", "ccp-negatives")
+ABLATIONS = ("mango-search", "mango-search-further", "mango-softmax", "mango-parts", "ccp-search", "ccp-negatives")
 """Recipes about the data of another section: the conclusions take comparisons from them, and no best model."""
 TABLES_ALONE = ("ccp-negatives",)
 """Those of them with so many comparisons that the conclusions leave these to their tables."""
