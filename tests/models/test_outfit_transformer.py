@@ -5,6 +5,7 @@ import math
 import numpy as np
 import pytest
 import torch
+from worlds import styles_data
 
 from goeswith.data.outfits import OutfitBatch
 from goeswith.errors import ConfigError
@@ -26,11 +27,14 @@ def model_of() -> tuple[OutfitTransformer, torch.Tensor]:
     with torch.no_grad():
         for parameter in model.parameters():
             parameter.copy_(torch.randn(parameter.shape) / 2)
+    model.mean.fill_(0.5)
+    model.factor.fill_(3)
     return model, torch.randn(6, 4, dtype=torch.float64)
 
 
 def written_out(model: OutfitTransformer, features: np.ndarray) -> float:
     """The logit of one outfit."""
+    features = (features - 0.5) * 3
     state = {name: tensor.detach().numpy() for name, tensor in model.state_dict().items()}
 
     def linear(name: str, x: np.ndarray) -> np.ndarray:
@@ -40,7 +44,7 @@ def written_out(model: OutfitTransformer, features: np.ndarray) -> float:
         return (x - x.mean()) / np.sqrt(x.var() + 1e-5) * state[f"{name}.weight"] + state[f"{name}.bias"]
 
     tokens = [state["token"], *(linear("embedding", x) for x in features)]
-    for layer in ("layers.layers.0", "layers.layers.1"):
+    for layer in ("layers.0", "layers.1"):
         seen = [normal(f"{layer}.norm1", x) for x in tokens]
         both = [state[f"{layer}.self_attn.in_proj_weight"] @ x + state[f"{layer}.self_attn.in_proj_bias"] for x in seen]
         for i, token in enumerate(tokens):
@@ -54,7 +58,7 @@ def written_out(model: OutfitTransformer, features: np.ndarray) -> float:
         for i, token in enumerate(tokens):
             inner = np.maximum(linear(f"{layer}.linear1", normal(f"{layer}.norm2", token)), 0)
             tokens[i] = token + linear(f"{layer}.linear2", inner)
-    return float(linear("head.2", np.maximum(linear("head.0", normal("layers.norm", tokens[0])), 0))[0])
+    return float(linear("head.2", np.maximum(linear("head.0", normal("norm", tokens[0])), 0))[0])
 
 
 def test_a_batch_scores_as_described() -> None:
@@ -64,6 +68,25 @@ def test_a_batch_scores_as_described() -> None:
             scores = model.score(model.encode_items(features, CODES), BATCH)
         for outfit, (items, mask) in enumerate(zip(BATCH.items, BATCH.mask, strict=True)):
             assert scores[outfit].item() == pytest.approx(written_out(model, features[items[mask]].numpy()), rel=1e-9)
+
+
+def test_features_are_standardised_over_the_items_of_training_outfits() -> None:
+    data = styles_data()
+    data.features[:, 3] = 7.0  # says nothing
+    worn = data.features[np.unique(data.train.items)].double().numpy()
+    models = []
+    for standardise in (True, False):
+        torch.manual_seed(0)
+        config = OutfitTransformerConfig(hidden=8, layers=1, heads=2, standardise=standardise)
+        models.append(OutfitTransformer(config, worn.shape[1], WORDS))
+        models[-1].observe(data)
+    expected = (data.features.double().numpy() - worn.mean(0)) / np.where(worn.std(0) > 0, worn.std(0), np.inf)
+    read = models[0].embedding(torch.from_numpy(expected).float())
+    torch.testing.assert_close(
+        models[0].encode_items(data.features, data.categories).hidden, read, rtol=1e-4, atol=1e-5
+    )
+    raw = models[1].encode_items(data.features, data.categories).hidden
+    assert torch.equal(raw, models[1].embedding(data.features))
 
 
 def test_the_loss_is_focal_and_each_class_weighs_a_half() -> None:
