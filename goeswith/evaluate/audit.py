@@ -27,6 +27,8 @@ SHORTCUTS = ("popularity", "rarity", "category", "season")
 STRONG = 1.5
 """Odds of a right answer over those of chance, from which on questions are useless: AUC .6, of 4 choices .333."""
 
+ALSO = "; also to be beaten: "
+"""In a conclusion between what counts alone and what else a model must beat."""
 ANSWERS = ("records", "records_and_ids")
 """Floors that are none on the drawn sample, whose columns are all that its taste is made of."""
 SHOWN = 5
@@ -174,7 +176,7 @@ def conclusion(scores: Sequence[Score]) -> str:
     more = [score for score in more if score.floor != "item_pairs" or score.value not in counted]  # fell back
     more.sort(key=lambda score: score.floor in ("records", "records_and_ids"))
     others = [f"{_name(score)} {_with_interval(score)}" for score in more]
-    return sentence + (f"; also to be beaten: {', '.join(others)}." if others else ".")
+    return sentence + (f"{ALSO}{', '.join(others)}." if others else ".")
 
 
 def records_sentence(clues: Sequence[ClueScore], used: Mapping[str, float]) -> str:

@@ -11,6 +11,7 @@ import numpy as np
 
 from goeswith import __version__
 from goeswith.errors import DataError
+from goeswith.evaluate.audit import ALSO
 from goeswith.evaluate.curves import History, learning_curves
 from goeswith.evaluate.showcase import Blank, Pictures, ScoredOutfit
 from goeswith.experiments.results import Comparison, Row
@@ -110,6 +111,7 @@ def page(dataset: Dataset, findings: Findings, out: Path, *, heading: str = "") 
         everything=long_table(scores),
         retrieval=retrieval_table(findings.retrieval) if findings.retrieval else None,
         offers=OFFERS,
+        also=ALSO,
         asked=dict.fromkeys(score.signature for score in findings.retrieval),
         item=Pictures(dataset),
     )
