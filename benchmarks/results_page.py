@@ -295,8 +295,8 @@ def _earlier(names: Iterable[str]) -> str:
         "",
         "By an earlier version: three seeds, one encoder, four trials for each model, without the two towers and the "
         "softmax objective, comparisons not corrected for their number. They have what the tables above lack, controls "
-        "and ablations of knowledge above all, and are not to be compared with them. OutfitTransformer read features that "
-        "were not standardised, of which it learns nothing: its rows say nothing of the model.",
+        "and ablations of knowledge above all, and are not to be compared with them. OutfitTransformer read features "
+        "that were not standardised, of which it learns nothing: its rows say nothing of the model.",
         "",
     ]
     for name, results in by_recipe.items():
