@@ -17,8 +17,8 @@ The towers of two groups share nothing, so that z_i · z_j may be any bilinear f
 itself, or with quite another one. One tower for all groups (``towers=one``) has no g: words that go together are near
 to each other, in whatever garment, so that it also reads groups that no training outfit has.
 
-With key [z_i, b_i] and [mean of z_j over the rest, 1] as the query of a gap,
-query · key ranks the candidates for it exactly as y does.
+With key [z_i, b_i] and [mean of z_j over the rest, 1] as the query of a gap, query · key ranks the candidates for it
+exactly as y does.
 
 Centred on the items of another data set (`GroupTowers.centre`), z_i is n(z_i − mean of z) and b_i is 0: y is the mean
 cosine over the pairs, of vectors that are less what all items there have in common.

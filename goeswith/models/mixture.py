@@ -120,9 +120,9 @@ class Mixture(nn.Module):
         self.weights = torch.ones(len(parts), len(GROUPS))
 
     @property
-    def text(self) -> bool | None:
-        """Whether a source reads words, which a graph cannot look up; None where none does."""
-        return True if any(getattr(part.model, "text", None) is not None for part in self._parts) else None
+    def text(self) -> Tensor | None:
+        """The words that a source reads, which a graph cannot look up; None where none reads any."""
+        return next((part.model.text for part in self._parts if isinstance(part.model, GroupTowers)), None)
 
     def encode_items(self, features: Tensor, categories: Tensor) -> ItemStates:
         """The states of all sources side by side (U, H)."""

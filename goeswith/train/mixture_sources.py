@@ -33,8 +33,6 @@ from goeswith.train.trust import TrustConfig
 
 MIXTURE, TOWER, LEARNED = "mixture", "two-tower", "group-towers"
 TITLES, WORDS = "title-words", "words"
-LEARNED_WORDS = ("text=ids", "towers=one", "epochs=8")
-"""Settings of learned words, before those that are given as ``group-towers.field=value``."""
 
 
 @dataclass(frozen=True)
@@ -76,7 +74,7 @@ class Maker:
     ) -> None:
         self.dataset, self.out, self.features, self.say, self.device = dataset, out, features, say, device
         self.teacher_settings = _of("teacher", settings)
-        self.word_settings = [*LEARNED_WORDS, *_of(LEARNED, settings)]
+        self.word_settings = _of(LEARNED, settings)
         self.own_settings = [s for s in settings if not s.startswith(("teacher.", f"{LEARNED}."))]
         configs = {"model": TwoTowerConfig(), "train": TrainConfig.of(TOWER)}
         override(configs, self.teacher_settings)
@@ -98,6 +96,19 @@ class Maker:
         """The encoders that two towers read."""
         self.compared = [name for name in self.read if name != TITLES] or self.read
         """Those whose cosines are a source, and that stand beside words which are learned."""
+        if self.word_settings and WORD_IDS not in self.encoders:
+            raise ConfigError(
+                f"--set {LEARNED}.{self.word_settings[0]} is of learned words, and {features.encoder} numbers none; "
+                f"run goeswith encode {dataset.path} --encoder {WORD_IDS} and add it: --encoder ...+{WORD_IDS}"
+            )
+        self.word_settings = ["text=ids", "towers=one", "epochs=8", *self.word_settings]
+        learning = {"model": GroupTowersConfig(), "train": TrainConfig.of(LEARNED)}
+        self.learning = override(learning, self.word_settings)
+        """The settings of learned words."""
+        if (self.learning["model"].text, self.learning["model"].towers) != ("ids", "one"):
+            raise ConfigError(
+                f"learned words are those of text=ids and towers=one; leave {LEARNED}.text and .towers out"
+            )
 
     def described(self, teachers: Sequence[str], rules: str | Path | None) -> dict[str, Any]:
         """What tells this run from others."""
@@ -107,8 +118,7 @@ class Maker:
         knowledge |= {"teachers": [_teacher(teacher) for teacher in teachers], "set": self.teacher_settings}
         knowledge |= {"rules": [asdict(rule) for rule in read_rules(rules)] if rules else []}
         if WORD_IDS in self.encoders:
-            learned = override({"model": GroupTowersConfig(), "train": TrainConfig.of(LEARNED)}, self.word_settings)
-            knowledge["learned_words"] = {part: asdict(config) for part, config in learned.items()}
+            knowledge["learned_words"] = {part: asdict(config) for part, config in self.learning.items()}
         return describe(self.dataset, self.features, self.configs, self.vocabulary, self.left_out, knowledge)
 
     def sources(self, teachers: Sequence[str], rules: str | Path | None) -> list[Named]:

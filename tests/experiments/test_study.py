@@ -220,8 +220,8 @@ def test_words_are_learned_where_they_are_numbered(done: tuple[Path, Path], tmp_
     write_made(dataset, dataset.catalogue.ids, ids, encoder="word-ids")
     study = read_study(folder / "study.toml")
     learning = ["hidden=8", "size=4", "epochs=3", "drawn_negatives=16", "learning_rate=0.02"]
-    study = replace(study, set=(*study.set, *(f"group-towers.{setting}" for setting in learning)))
-    bench = Bench(replace(study, encoder="made+word-ids"), 1, tmp_path / "out")
+    numbered = replace(study, set=(*study.set, *(f"group-towers.{s}" for s in learning)), encoder="made+word-ids")
+    bench = Bench(numbered, 1, tmp_path / "out")
     plain = ["likeness", "own", "designers"]
     assert bench.sources(ARMS["designers"], 20) == [*plain, "designers learned words"]
     assert bench.sources(ARMS["shuffled"], 0) == ["likeness", "shuffled", "shuffled learned words"]

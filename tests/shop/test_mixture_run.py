@@ -143,6 +143,10 @@ def test_learned_words_are_sources_where_words_are_numbered(tmp_path: Path, monk
     assert index.candidates.exact
     with pytest.raises(ModelError, match="a graph cannot look words up"):
         run.save_pretrained(tmp_path / "graphs", onnx=True)
+    with pytest.raises(ConfigError, match="learned words are those of text=ids and towers=one"):
+        train_mixture(dataset, tmp_path / "b", settings=["group-towers.towers=groups"], encoder="made+word-ids")
+    with pytest.raises(ConfigError, match="is of learned words, and made numbers none"):
+        train_mixture(dataset, tmp_path / "c", settings=["group-towers.epochs=3"], encoder="made")
 
 
 def _parts_of(run: Run, dataset: Dataset, items: np.ndarray, mask: np.ndarray) -> np.ndarray:
