@@ -95,7 +95,7 @@ class Maker:
         self.read = [name for name in self.encoders if name not in (WORDS, WORD_IDS)] or self.encoders
         """The encoders that two towers read."""
         self.compared = [name for name in self.read if name != TITLES] or self.read
-        """Those whose cosines are a source, and that stand beside words which are learned."""
+        """Those whose cosines are a source, and which models of learned words read, too."""
         if self.word_settings and WORD_IDS not in self.encoders:
             raise ConfigError(
                 f"--set {LEARNED}.{self.word_settings[0]} is of learned words, and {features.encoder} numbers none; "

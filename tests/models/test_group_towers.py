@@ -25,7 +25,8 @@ OUTFITS = OutfitBatch(
 )
 
 
-Text, Kind = Literal["frozen", "ids"], Literal["groups", "one"]
+Text = Literal["frozen", "ids"]
+Kind = Literal["groups", "one"]
 
 
 def made(text: Text, towers: Kind = "groups") -> GroupTowers:

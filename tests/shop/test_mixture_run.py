@@ -118,8 +118,8 @@ def test_learned_words_are_sources_where_words_are_numbered(tmp_path: Path, monk
     assert list(run.config["result"]["sources"]) == names
     assert run.config["knowledge"]["learned_words"]["train"]["drawn_negatives"] == 32
     runs = [Run(tmp_path / "run" / "sources" / name) for name in ("own-learned-words", "own-2-learned-words")]
-    told = [(each.config["train"]["outfits"], each.config["train"]["shuffled_items"]) for each in runs]
-    assert told == [(60, False), (0, True)]
+    learned_from = [(each.config["train"]["outfits"], each.config["train"]["shuffled_items"]) for each in runs]
+    assert learned_from == [(60, False), (0, True)]
     features = load_features(dataset, "made+word-ids").values
     worn = np.unique(dataset.outfits.split("train").items)
     items, mask = dataset.outfits.split("test").padded()
