@@ -24,22 +24,32 @@ class Arm(NamedTuple):
 
 
 OWN = ("likeness", "own", "own words")
+TOWERS = ("designers", "designers words")
+DESIGNERS = (*TOWERS, "designers learned words")
+"""Words are counted where titles are hashed (``title-words``), and learned where they are numbered (``word-ids``)."""
 ARMS = {
     "cosine": Arm(("likeness",), False, "cosine of standardised features, nothing learned"),
     "words": Arm(("own words",), False, "word lifts of the own outfits alone"),
     "own": Arm(("own",), False, "two towers of the own outfits alone"),
     "none": Arm(OWN, True, "all of these mixed by trust: no knowledge of others"),
-    "designers": Arm((*OWN, "designers", "designers words"), True, "the same and designers, by trust"),
-    "shuffled": Arm((*OWN, "shuffled", "shuffled words"), True, "control: the same and shuffled designers"),
+    "designers": Arm((*OWN, *DESIGNERS), True, "the same and designers, by trust"),
+    "designers without learned words": Arm((*OWN, *TOWERS), True, "the same and designers, but for words they teach"),
+    "shuffled": Arm(
+        (*OWN, "shuffled", "shuffled words", "shuffled learned words"), True, "control: the same and shuffled designers"
+    ),
     "untrained": Arm((*OWN, "untrained"), True, "control: the same and an untrained teacher"),
     "another": Arm(
-        (*OWN, "another"), True, "control: the same and further own models, as many as a teacher has towers"
+        (*OWN, "another", "own learned words"),
+        True,
+        "control: the same and further own models, as many as a teacher has towers",
     ),
     "another and designers": Arm(
-        (*OWN, "another", "designers", "designers words"), True, "the same, further own models and designers, by trust"
+        (*OWN, "another", "own learned words", *DESIGNERS),
+        True,
+        "the same, further own models and designers, by trust",
     ),
     "rules": Arm((*OWN, "rules"), True, "own outfits and mined rules, by trust"),
-    "both": Arm((*OWN, "designers", "designers words", "rules"), True, "own outfits, designers and rules, by trust"),
+    "both": Arm((*OWN, *DESIGNERS, "rules"), True, "own outfits, designers and rules, by trust"),
     "start": Arm(("start",), False, "two towers that start as the designers' ones"),
     "shuffled start": Arm(("shuffled start",), False, "control: two towers that start as shuffled designers' ones"),
     "add-gnn": Arm(("add-gnn",), False, "ADD-GNN of the own outfits"),
@@ -54,7 +64,8 @@ ARMS = {
 COMPARISONS = (
     ("designers", "none"), ("designers", "shuffled"), ("designers", "untrained"), ("designers", "another"),
     ("designers", "own"), ("designers", "words"), ("designers", "cosine"), ("shuffled", "none"), ("another", "none"),
-    ("another and designers", "another"), ("rules", "none"), ("both", "designers"),
+    ("another and designers", "another"), ("designers", "designers without learned words"), ("rules", "none"),
+    ("both", "designers"),
     ("start", "own"), ("start", "shuffled start"), ("masks", "add-gnn"), ("masks", "shuffled masks"),
     ("responses", "add-gnn"), ("responses", "shuffled responses"), ("scorer", "add-gnn"), ("scorer", "shuffled scorer"),
 )  # fmt: skip
@@ -70,9 +81,9 @@ class Study:
     dataset: of the student. designers: of the teachers. encoder: of both. outfits: how many own ones, ascending; 0 =
     none, ``all`` = all (written −1 here). seeds: of training, and of which outfits are drawn. arms: of `ARMS`.
     rules: a rule file, where an arm needs one. set: settings as of `goeswith.train.mixture.train_mixture`, those of
-    ADD-GNN as ``add-gnn.field=value``, of its teacher as ``add-gnn.teacher.field=value``. few: further settings of
-    models that learn from own outfits, where there are at most `FEW`, which need more epochs of smaller batches.
-    candidates: of each test place at most. title: for people.
+    ADD-GNN as ``add-gnn.field=value``, of its teacher as ``add-gnn.teacher.field=value``, of learned words as
+    ``group-towers.field=value``. few: further settings of models that learn from own outfits, where there are at most
+    `FEW`, which need more epochs of smaller batches. candidates: of each test place at most. title: for people.
     """
 
     name: str

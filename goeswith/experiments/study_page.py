@@ -13,6 +13,7 @@ from goeswith.tables import markdown
 
 LOOKS = {
     "designers": (ACCENT, "-"), "none": (INK, "-"), "shuffled": (ACCENT, ":"), "cosine": (QUIET, "--"),
+    "designers without learned words": (ACCENT, "--"),
     "own": (INK, ":"), "words": (QUIET, ":"), "start": ("#c2571a", "-"), "shuffled start": ("#c2571a", ":"),
     "another": ("#8a6d3b", "--"), "masks": ("#3a7d44", "-"), "add-gnn": ("#3a7d44", ":"),
     "scorer": ("#8e44ad", "-"), "rules": ("#b8860b", "-"),
@@ -96,7 +97,10 @@ def section(results: dict[str, Any], figure: str) -> str:
 
 def verdict(results: dict[str, Any]) -> list[str]:
     """For each number of own outfits: what designers add, to whom, and whether it is shown; and further own models."""
-    others = {"none": "no knowledge", "shuffled": "shuffled designers", "own": "the own model alone"}
+    others = {
+        "none": "no knowledge", "shuffled": "shuffled designers", "own": "the own model alone",
+        "designers without learned words": "designers without learned words",
+    }  # fmt: skip
     sentences = []
     for size in _sizes(results):
         gains = {

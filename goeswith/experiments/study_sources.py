@@ -16,7 +16,7 @@ import torch
 from goeswith.config import override
 from goeswith.data.catalogue import GROUPS
 from goeswith.data.dataset import Dataset
-from goeswith.data.features import Features, load_features
+from goeswith.data.features import WORD_IDS, Features, load_features
 from goeswith.data.positions import Positions, list_positions
 from goeswith.evaluate.exhaustive import position_scores
 from goeswith.experiments.study import FEW, Arm, Study
@@ -31,7 +31,10 @@ from goeswith.train.training import train, training_data
 from goeswith.train.trust_questions import differences, held_out_positions, question_mass
 
 LIKENESS = "likeness"
-NO_OWN = (LIKENESS, "designers", "designers words", "shuffled", "shuffled words", "untrained", "rules")
+NO_OWN = (
+    LIKENESS, "designers", "designers words", "designers learned words",
+    "shuffled", "shuffled words", "shuffled learned words", "untrained", "rules",
+)  # fmt: skip
 """Sources that need no own outfit, and are the same for every N."""
 STARTS = ("start", "shuffled start")
 """Towers that are never mixed with others; so is no student of ADD-GNN."""
@@ -69,12 +72,11 @@ class Bench:
         self.signature = f"{self.dataset.name}:{self.dataset.fingerprint}|test|exhaustive|matched|q{self.test.digest}"
 
     def sources(self, arm: Arm, outfits: int) -> list[str]:
-        """What an arm is made of, with so many own outfits: words where titles are hashed, one likeness an encoder."""
-        words = TITLES in self.maker.encoders
+        """What an arm is made of, with so many own outfits: words where there are their encoders, one likeness each."""
         there = [
             source
             for source in arm.sources
-            if (outfits or source in NO_OWN) and (words or not source.endswith("words"))
+            if (outfits or source in NO_OWN) and (_words_of(source) in (None, *self.maker.encoders))
         ]
         alike = [LIKENESS, *(f"{LIKENESS} {encoder}" for encoder in self.maker.compared[1:])]
         return [name for source in there for name in (alike if source == LIKENESS else [source])]
@@ -117,8 +119,12 @@ class Bench:
                 return maker.lifts("own", maker.data.train, maker.features)[0]
             case "designers" | "shuffled":
                 return maker.tower(who, *self._teachers(who))
+            case "own learned words":
+                return maker.learned("own", self.dataset, maker.own_outfits)[0]
             case "designers words" | "shuffled words":
                 return self._lifts(who)
+            case "designers learned words" | "shuffled learned words":
+                return self._learned(who)
             case "untrained":
                 return self._untrained()
             case "rules":
@@ -153,7 +159,7 @@ class Bench:
         """Two towers of the designers, or of shuffled ones, as many as a teacher has seeds; opened once."""
         if who in self.teachers:
             return self.teachers[who]
-        shuffled = ["shuffled_items=true"] if who == "shuffled" else []
+        shuffled = _shuffled(who)
         made = []
         for number, seed in enumerate([self.seed, *self.maker.further_seeds], start=1):
             folder = self.out / "runs" / f"seed{self.seed}-{who}{f'-{number}' if number > 1 else ''}"
@@ -179,6 +185,11 @@ class Bench:
         loop = TrainConfig(shuffled_items=who == "shuffled", seed=self.seed)
         data, _, _ = training_data(self.designers, hashed, None, loop)
         return self.maker.lifts(who, data.train, hashed)[0]
+
+    def _learned(self, who: str) -> Named:
+        """Learned words of the designers, or of shuffled ones."""
+        folder = self.out / "runs" / f"seed{self.seed}-{who}-learned-words"
+        return self.maker.learned(who, self.designers, [*_shuffled(who), f"seed={self.seed}"], folder)[0]
 
     def _untrained(self) -> Named:
         """Two towers as they are before training: a random projection."""
@@ -225,6 +236,17 @@ class Bench:
 
 def _is_gnn(source: str) -> bool:
     return source == "add-gnn" or source.removeprefix(SHUFFLED) in CARRIED
+
+
+def _shuffled(who: str) -> list[str]:
+    return ["shuffled_items=true"] if who == "shuffled" else []
+
+
+def _words_of(source: str) -> str | None:
+    """The encoder that a source of words needs."""
+    if not source.endswith("words"):
+        return None
+    return WORD_IDS if source.endswith("learned words") else TITLES
 
 
 def _needs_no_own(source: str) -> bool:

@@ -14,12 +14,19 @@ encoder. Words are those that the encoder ``word-ids`` gives, each with a vector
 put several words of a large catalogue into one dimension. Words that hardly any training item has say nothing.
 
 The towers of two groups share nothing, so that z_i · z_j may be any bilinear form of u_i and u_j: a word may go with
-itself, or with quite another one. With key [z_i, b_i] and [mean of z_j over the rest, 1] as the query of a gap,
-query · key ranks the candidates for it exactly as y does.
+itself, or with quite another one. One tower for all groups (``towers=one``) has no g: words that go together are near
+to each other, in whatever garment, so that it also reads groups that no training outfit has.
+
+With key [z_i, b_i] and [mean of z_j over the rest, 1] as the query of a gap, query · key ranks the candidates for it
+exactly as y does.
+
+Centred on the items of another data set (`GroupTowers.centre`), z_i is n(z_i − mean of z) and b_i is 0: y is the mean
+cosine over the pairs, of vectors that are less what all items there have in common.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -65,12 +72,14 @@ class GroupTowersConfig:
 
     hidden: H. size: d. text: ``ids`` reads the last features as the words of an item (``--encoder ...+word-ids``) and
     learns a vector of each; ``frozen`` uses all features as they are.
+    towers: one for each of the ``groups``, or ``one`` for all items.
     dropout: dropout of x and of u in training. word_dropout: share of the words that are left out in training.
     """
 
     hidden: int = 256
     size: int = 128
     text: Literal["frozen", "ids"] = "frozen"
+    towers: Literal["groups", "one"] = "groups"
     dropout: float = 0.5
     word_dropout: float = 0.3
 
@@ -97,20 +106,25 @@ class GroupTowers(nn.Module):
     mean: Tensor
     factor: Tensor
     known: Tensor
+    common: Tensor | None
 
     def __init__(self, config: GroupTowersConfig, dim: int, vocabulary: Vocabulary) -> None:
         super().__init__()
         self.config = config
-        names, hidden, size = sorted(set(vocabulary.groups)), config.hidden, config.size
+        hidden, size = config.hidden, config.size
         # Behind the categories: one never seen in training, of no known group and of each.
         groups = [*vocabulary.groups, "", *GROUPS]
+        names = sorted(set(vocabulary.groups))
         codes = [names.index(group) if group in names else len(names) for group in groups]
+        if config.towers == "one":
+            names, codes = ["all"], [0] * len(groups)
         self.register_buffer("group", torch.tensor(codes), persistent=False)  # (C + 1 + 8,)
         self.frozen = dim - LENGTH * (config.text == "ids")
         if self.frozen < 0:
             raise ConfigError(f"text=ids needs the features of word-ids ({LENGTH} of them), not {dim} features")
         self.register_buffer("mean", torch.zeros(self.frozen))
         self.register_buffer("factor", torch.ones(self.frozen))
+        self.register_buffer("common", None)
         self.first = nn.Parameter(torch.randn(len(names), self.frozen, hidden) / (2 * hidden**0.5))  # W
         self.first_bias = nn.Parameter(torch.zeros(len(names), hidden))  # a
         second = torch.randn(len(names), hidden, size + 1) / hidden**0.5
@@ -123,21 +137,33 @@ class GroupTowers(nn.Module):
     def observe(self, data: TrainingData) -> None:
         """Mean and deviation of the features, and which words there are, from the items of the training outfits."""
         rows = torch.from_numpy(data.train.items).unique()
+        self.standardise(data.parts(rows), data.blocks[:-1] if self.config.text == "ids" else data.blocks)
+        if self.config.text == "ids":
+            words = torch.cat([part[:, self.frozen :].long().flatten() for part in data.parts(rows)])
+            known, counts = words.unique(return_counts=True)
+            self._learn(known[(counts >= LEAST) & (known > 0)])
+
+    def standardise(self, parts: Iterable[Tensor], blocks: Sequence[int]) -> None:
+        """Take mean and deviation from features (U, D) of some items, in parts; blocks: dimensions of each encoder."""
         sums, squares = torch.zeros(2, self.frozen, dtype=torch.float64, device=self.mean.device)
-        words = []
-        for part in data.parts(rows):
-            frozen, ids = part.split([self.frozen, part.shape[1] - self.frozen], dim=1)
+        count = 0
+        for part in parts:
+            frozen = part[:, : self.frozen]
             sums += frozen.sum(dim=0, dtype=torch.float64)
             squares += frozen.double().square().sum(dim=0)
-            words.append(ids.long().flatten())
-        mean = sums / len(rows)
-        variance = (squares / len(rows) - mean.square()).clamp_min(0)
-        blocks = list(data.blocks[:-1] if self.config.text == "ids" else data.blocks) or [self.frozen]
-        deviation = torch.cat([part.mean().sqrt().expand(len(part)) for part in variance.split(blocks)])
+            count += len(part)
+        mean = sums / count
+        variance = (squares / count - mean.square()).clamp_min(0)
+        of_block = variance.split(list(blocks) or [self.frozen])
+        deviation = torch.cat([part.mean().sqrt().expand(len(part)) for part in of_block])
         self.mean.copy_(mean)
         self.factor.copy_(torch.where(deviation > 1e-6, 1 / deviation.clamp_min(1e-6), 0.0))
-        known, counts = torch.cat(words).unique(return_counts=True)
-        self._learn(known[(counts >= LEAST) & (known > 0)])
+
+    @torch.no_grad()
+    def centre(self, features: Tensor, categories: Tensor) -> None:
+        """See z less its mean over some items of another data set, and none of them as more sought after."""
+        self.common = None
+        self.common = self.encode_items(features, categories).hidden[:, : self.config.size].mean(dim=0)
 
     def _learn(self, known: Tensor) -> None:
         """Vectors of the words of those ids (K,), ascending."""
@@ -146,9 +172,12 @@ class GroupTowers(nn.Module):
         self.words = nn.Parameter(start, requires_grad=len(known) > 0)  # T
 
     def make_room(self, saved: dict[str, Tensor]) -> None:
-        """As many words as in weights which are about to be loaded."""
-        if "known" in saved and len(saved["known"]) != len(self.known):
+        """As many words as in weights which are about to be loaded, and the mean that vectors are less."""
+        if "known" not in saved:  # of a mixture, whose parts have made their room
+            return
+        if len(saved["known"]) != len(self.known):
             self._learn(torch.zeros_like(saved["known"]))
+        self.common = torch.zeros_like(saved["common"]) if "common" in saved else None
 
     @property
     def text(self) -> Tensor | None:
@@ -169,7 +198,10 @@ class GroupTowers(nn.Module):
             hidden = hidden + self._bag(features[:, self.frozen :].long(), group)
         hidden = dropout(layer_norm(hidden.float(), (config.hidden,)), config.dropout, self.training)
         vector, bias = by_group(hidden, group, self.second, self.second_bias).float().split([config.size, 1], dim=1)
-        return ItemStates(torch.cat([unit(vector), bias / config.hidden**0.5], dim=1), categories)
+        z, b = unit(vector), bias / config.hidden**0.5
+        if self.common is not None:
+            z, b = unit(z - self.common), torch.zeros_like(b)
+        return ItemStates(torch.cat([z, b], dim=1), categories)
 
     def _bag(self, ids: Tensor, group: Tensor) -> Tensor:
         """t (U, H) of the ids of words (U, L), 0 where there is none."""

@@ -5,8 +5,8 @@
     q_i = [w_1(g_i) q_i^1, w_2(g_i) q_i^2, ...]      query of the gap that item i leaves: q_i · k_i is the sum's term
 
 A source s is a model whose score is the mean of q_i^s · k_i^s: two towers (the own, or those of designers), likeness,
-word lifts, rules. It reads its own columns of the features and its own category codes. For how the weights are fitted
-see `goeswith.train.trust`.
+word lifts, rules, learned words (group towers that are one tower, centred). It reads its own columns of the features
+and its own category codes. For how the weights are fitted see `goeswith.train.trust`.
 """
 
 from __future__ import annotations
@@ -23,12 +23,14 @@ from torch.nn.functional import embedding
 from goeswith.data.catalogue import GROUPS
 from goeswith.data.outfits import OutfitBatch
 from goeswith.models import ItemStates, Vocabulary
+from goeswith.models.group_towers import GroupTowers, GroupTowersConfig
 from goeswith.models.likeness import Likeness
 from goeswith.models.starter import Starter, StarterConfig
 from goeswith.models.two_tower import TwoTower, TwoTowerConfig
 from goeswith.models.word_lifts import WordLifts
 
-KINDS = ("likeness", "two-tower", "word-lifts", "rules")
+KINDS = ("likeness", "two-tower", "word-lifts", "rules", "group-towers")
+"""Weights are saved with a kind's place in this list."""
 
 
 @dataclass(frozen=True)
@@ -117,6 +119,11 @@ class Mixture(nn.Module):
         self.sources = nn.ModuleList(parts)
         self.weights = torch.ones(len(parts), len(GROUPS))
 
+    @property
+    def text(self) -> Tensor | None:
+        """The words that a source reads, which a graph cannot look up; None where none reads any."""
+        return next((part.model.text for part in self._parts if isinstance(part.model, GroupTowers)), None)
+
     def encode_items(self, features: Tensor, categories: Tensor) -> ItemStates:
         """The states of all sources side by side (U, H)."""
         parts = [part.encode(features, categories.clamp_max(self.count)) for part in self._parts]
@@ -204,10 +211,16 @@ def _model_like(kind: str, saved: Mapping[str, Tensor]) -> SourceModel | None:
             count = own["centre"].shape[0] - 1
             config = StarterConfig(hidden=own["projection"].shape[0], rules=len(own["signs"]), weight=1.0)
             return Starter(config, own["centre"].shape[1], _words(count))
+        if kind == "group-towers":
+            (_, frozen, hidden), size, dim = own["first"].shape, own["second"].shape[2] - 1, len(saved["columns"])
+            learned = GroupTowersConfig(hidden, size, "ids" if dim > frozen else "frozen", "one")
+            words = GroupTowers(learned, dim, _words(1))
+            words.make_room(own)
+            return words
         tower = TwoTower(TwoTowerConfig(own["key"].shape[0]), len(own["mean"]), _words(own["category"].shape[0] - 1))
         tower.make_room(own)
         return tower
-    except (KeyError, IndexError):
+    except (KeyError, IndexError, ValueError):
         return None
 
 

@@ -14,10 +14,11 @@ import torch
 from goeswith import __version__
 from goeswith.config import at_least, override
 from goeswith.data.dataset import Dataset
-from goeswith.data.features import Features, load_features
+from goeswith.data.features import WORD_IDS, Features, load_features
 from goeswith.data.outfits import Outfits
 from goeswith.errors import ConfigError
 from goeswith.models import TrainingData, Vocabulary
+from goeswith.models.group_towers import GroupTowers, GroupTowersConfig
 from goeswith.models.likeness import Likeness
 from goeswith.models.mixture import Source
 from goeswith.models.starter import Starter, StarterConfig
@@ -30,15 +31,15 @@ from goeswith.train.source import Say
 from goeswith.train.training import train, training_data
 from goeswith.train.trust import TrustConfig
 
-MIXTURE, TOWER = "mixture", "two-tower"
+MIXTURE, TOWER, LEARNED = "mixture", "two-tower", "group-towers"
 TITLES, WORDS = "title-words", "words"
 
 
 @dataclass(frozen=True)
 class MixtureSettings:
-    """What a mixture is made of. own: train two towers, and count words, on the own training outfits.
+    """What a mixture is made of. own: train two towers, and count and learn words, on the own training outfits.
 
-    teacher_seeds: how many towers are trained on each data set of a teacher, who says the mean of what they say.
+    teacher_seeds: how many two towers are trained on each data set of a teacher, who says the mean of what they say.
     """
 
     own: bool = True
@@ -72,8 +73,9 @@ class Maker:
         device: str | None = None,
     ) -> None:
         self.dataset, self.out, self.features, self.say, self.device = dataset, out, features, say, device
-        self.teacher_settings = [s.removeprefix("teacher.") for s in settings if s.startswith("teacher.")]
-        self.own_settings = [s for s in settings if not s.startswith("teacher.")]
+        self.teacher_settings = _of("teacher", settings)
+        self.word_settings = _of(LEARNED, settings)
+        self.own_settings = [s for s in settings if not s.startswith(("teacher.", f"{LEARNED}."))]
         configs = {"model": TwoTowerConfig(), "train": TrainConfig.of(TOWER)}
         override(configs, self.teacher_settings)
         self.configs = override({**configs, "mixture": MixtureSettings(), "trust": TrustConfig()}, self.own_settings)
@@ -90,10 +92,23 @@ class Maker:
             name: np.arange(end - size, end)
             for name, size, end in zip(self.encoders, features.blocks, ends, strict=True)
         }
-        self.read = [name for name in self.encoders if name != WORDS] or self.encoders
-        """The encoders that towers read."""
+        self.read = [name for name in self.encoders if name not in (WORDS, WORD_IDS)] or self.encoders
+        """The encoders that two towers read."""
         self.compared = [name for name in self.read if name != TITLES] or self.read
-        """Those whose cosines are a source."""
+        """Those whose cosines are a source, and which models of learned words read, too."""
+        if self.word_settings and WORD_IDS not in self.encoders:
+            raise ConfigError(
+                f"--set {LEARNED}.{self.word_settings[0]} is of learned words, and {features.encoder} numbers none; "
+                f"run goeswith encode {dataset.path} --encoder {WORD_IDS} and add it: --encoder ...+{WORD_IDS}"
+            )
+        self.word_settings = ["text=ids", "towers=one", "epochs=8", *self.word_settings]
+        learning = {"model": GroupTowersConfig(), "train": TrainConfig.of(LEARNED)}
+        self.learning = override(learning, self.word_settings)
+        """The settings of learned words."""
+        if (self.learning["model"].text, self.learning["model"].towers) != ("ids", "one"):
+            raise ConfigError(
+                f"learned words are those of text=ids and towers=one; leave {LEARNED}.text and .towers out"
+            )
 
     def described(self, teachers: Sequence[str], rules: str | Path | None) -> dict[str, Any]:
         """What tells this run from others."""
@@ -102,6 +117,8 @@ class Maker:
             del knowledge["teacher_seeds"]
         knowledge |= {"teachers": [_teacher(teacher) for teacher in teachers], "set": self.teacher_settings}
         knowledge |= {"rules": [asdict(rule) for rule in read_rules(rules)] if rules else []}
+        if WORD_IDS in self.encoders:
+            knowledge["learned_words"] = {part: asdict(config) for part, config in self.learning.items()}
         return describe(self.dataset, self.features, self.configs, self.vocabulary, self.left_out, knowledge)
 
     def sources(self, teachers: Sequence[str], rules: str | Path | None) -> list[Named]:
@@ -111,6 +128,7 @@ class Maker:
         if self.configs["mixture"].own:
             made.append(self.tower("own", self.train("own", self.dataset, self.towers)))
             made += self.lifts("own", self.data.train, self.features)
+            made += self.learned("own", self.dataset, self.own_outfits)
         for teacher in teachers:
             title = Run(teacher).title if _is_run(teacher) else Dataset(teacher).name
             others = (f"{title} {number}" for number in range(2, len(teachers) + 2))
@@ -126,7 +144,7 @@ class Maker:
         return Named(f"likeness {encoder}", (Source("likeness", model, columns, self.own_codes),))
 
     def teacher(self, name: str, path: str) -> list[Named]:
-        """Two towers of a teacher, and its word lifts where it is a data set and titles are hashed."""
+        """Two towers of a teacher and, where it is a data set, its word lifts and its learned words."""
         if _is_run(path):
             return [self.tower(name, Run(path))]
         dataset, seed = Dataset(path), self.configs["train"].seed
@@ -136,11 +154,18 @@ class Maker:
             for other in self.further_seeds
         ]
         made = [self.tower(name, run, *others)]
-        if TITLES not in self.encoders:
-            return made
-        hashed = load_features(dataset, TITLES)
-        data, _, _ = training_data(dataset, hashed, None, replace(TrainConfig(**run.config["train"]), outfits=0))
-        return made + self.lifts(name, data.train, hashed)
+        loop = replace(TrainConfig(**run.config["train"]), outfits=0)
+        if TITLES in self.encoders:
+            hashed = load_features(dataset, TITLES)
+            made += self.lifts(name, training_data(dataset, hashed, None, loop)[0].train, hashed)
+        shuffled = f"shuffled_items={str(loop.shuffled_items).lower()}"
+        return made + self.learned(name, dataset, [shuffled, f"seed={loop.seed}"])
+
+    @property
+    def own_outfits(self) -> list[str]:
+        """Settings that say which of the own outfits are learned from."""
+        config = self.configs["train"]
+        return [f"{name}={getattr(config, name)}" for name in ("outfits", "outfits_seed", "seed")]
 
     @property
     def further_seeds(self) -> list[int]:
@@ -150,11 +175,33 @@ class Maker:
 
     def train(self, name: str, dataset: Dataset, settings: list[str]) -> Run:
         """Two towers on a data set, trained into ``sources``."""
-        slug = re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-")
         return train(
-            TOWER, dataset, self.out / "sources" / slug,
+            TOWER, dataset, self.folder(name),
             settings=settings, encoder="+".join(self.read), say=self.say, device=self.device,
         )  # fmt: skip
+
+    def folder(self, name: str) -> Path:
+        """Of the run of a source."""
+        return self.out / "sources" / re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-")
+
+    def learned(self, name: str, dataset: Dataset, settings: list[str], folder: Path | None = None) -> list[Named]:
+        """Words that a data set's outfits teach, in one tower for all groups, where words are numbered.
+
+        Vectors are those of the items here less their mean. folder: of its run, by default in ``sources``.
+        """
+        if WORD_IDS not in self.encoders:
+            return []
+        encoders = [*self.compared, WORD_IDS]
+        run = train(
+            LEARNED, dataset, folder or self.folder(f"{name} learned words"),
+            settings=[*self.word_settings, *settings], encoder="+".join(encoders), say=self.say, device=self.device,
+        )  # fmt: skip
+        columns = np.concatenate([self.columns[encoder] for encoder in encoders])
+        model, codes = cast(GroupTowers, run.model), np.zeros_like(self.own_codes)  # one tower reads no category
+        seen = self.data.features[self.worn_items][:, columns]
+        model.standardise([seen], [len(self.columns[encoder]) for encoder in self.compared])
+        model.centre(seen, torch.zeros(len(seen), dtype=torch.long))
+        return [Named(f"{name} learned words", (Source(LEARNED, model, columns, codes),))]
 
     def tower(self, name: str, *runs: Run) -> Named:
         """The two towers of a run, or the mean of those of several.
@@ -244,6 +291,11 @@ def describe(
         "categories": list(vocabulary.categories),
         "groups": list(vocabulary.groups),
     }
+
+
+def _of(prefix: str, settings: list[str]) -> list[str]:
+    """The settings that begin with a prefix and a point, without them."""
+    return [s.removeprefix(f"{prefix}.") for s in settings if s.startswith(f"{prefix}.")]
 
 
 def _is_run(path: str) -> bool:

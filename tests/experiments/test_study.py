@@ -13,6 +13,7 @@ from worlds import styles_dataset, write_made
 
 from goeswith.cli.main import app
 from goeswith.data.dataset import Dataset
+from goeswith.data.text import LENGTH
 from goeswith.errors import ConfigError, DataError
 from goeswith.evaluate.exhaustive import exhaustive_auc
 from goeswith.experiments.study import ARMS, read_study
@@ -208,6 +209,33 @@ def test_likeness_is_one_source_for_each_encoder(done: tuple[Path, Path]) -> Non
     np.testing.assert_array_equal(both.answers("likeness", 0).valid, bench.answers("likeness", 0).valid)
     alone = Bench(replace(study, encoder="other"), 0, out).answers("likeness", 0)
     np.testing.assert_array_equal(both.answers("likeness other", 0).test, alone.test)
+
+
+def test_words_are_learned_where_they_are_numbered(done: tuple[Path, Path], tmp_path: Path) -> None:
+    folder, out = done
+    dataset = Dataset(folder / "styles")
+    rows = np.arange(len(dataset.catalogue))
+    ids = np.zeros((len(rows), LENGTH))
+    ids[:, 0], ids[:, 1] = 1 + rows // 12 % 4, 10 + rows % 3
+    write_made(dataset, dataset.catalogue.ids, ids, encoder="word-ids")
+    study = read_study(folder / "study.toml")
+    learning = ["hidden=8", "size=4", "epochs=3", "drawn_negatives=16", "learning_rate=0.02"]
+    numbered = replace(study, set=(*study.set, *(f"group-towers.{s}" for s in learning)), encoder="made+word-ids")
+    bench = Bench(numbered, 1, tmp_path / "out")
+    plain = ["likeness", "own", "designers"]
+    assert bench.sources(ARMS["designers"], 20) == [*plain, "designers learned words"]
+    assert bench.sources(ARMS["shuffled"], 0) == ["likeness", "shuffled", "shuffled learned words"]
+    assert bench.sources(ARMS["another"], 20) == ["likeness", "own", "another", "own learned words"]
+    assert bench.sources(ARMS["designers without learned words"], 20) == plain
+    assert Bench(study, 1, out).sources(ARMS["designers"], 20) == plain
+    answers = {who: bench.answers(f"{who} learned words", 20) for who in ("designers", "shuffled", "own")}
+    runs = tmp_path / "out" / "runs"
+    own = Run(runs / "seed1-20" / "sources" / "own-learned-words").config["train"]
+    assert (own["outfits"], own["seed"], own["epochs"]) == (20, 1, 3)
+    shuffled = Run(runs / "seed1-shuffled-learned-words").config["train"]
+    assert (shuffled["outfits"], shuffled["shuffled_items"]) == (0, True)
+    assert bench.valid_mass @ (answers["designers"].valid[:, 0] > 0) > 0.8
+    assert not np.allclose(answers["designers"].test, answers["shuffled"].test)
 
 
 def test_what_further_own_models_add_is_told_beside_what_designers_add() -> None:

@@ -25,9 +25,15 @@ OUTFITS = OutfitBatch(
 )
 
 
-def made(text: Literal["frozen", "ids"]) -> GroupTowers:
+Text = Literal["frozen", "ids"]
+Kind = Literal["groups", "one"]
+
+
+def made(text: Text, towers: Kind = "groups") -> GroupTowers:
     torch.manual_seed(0)
-    model = GroupTowers(GroupTowersConfig(hidden=6, size=4, text=text), 5 + LENGTH * (text == "ids"), VOCABULARY)
+    config = GroupTowersConfig(hidden=6, size=4, text=text, towers=towers)
+    model = GroupTowers(config, 5 + LENGTH * (text == "ids"), VOCABULARY)
+    assert len(model.first) == (2 if towers == "groups" else 1)
     assert not model.second[..., -1].any()
     if text == "ids":
         model.make_room({"known": torch.zeros(4)})
@@ -40,8 +46,8 @@ def made(text: Literal["frozen", "ids"]) -> GroupTowers:
 
 
 def by_hand(model: GroupTowers, features: torch.Tensor, group: str | None) -> tuple[np.ndarray, float]:
-    """z and b of one item."""
-    names = ["bottom", "top"]
+    """z and b of one item; of one tower the mean is the tower."""
+    names = ["bottom", "top"] if model.config.towers == "groups" else []
     weights = [model.words, model.first, model.first_bias, model.second, model.second_bias]
     words, first, a, second, c = (w[names.index(group)] if group in names else w.mean(dim=0) for w in weights)
     frozen, ids = features[: model.frozen], features[model.frozen :].tolist()
@@ -55,9 +61,10 @@ def by_hand(model: GroupTowers, features: torch.Tensor, group: str | None) -> tu
     return np.array(vector) / np.linalg.norm(vector), bias / np.sqrt(6)
 
 
+@pytest.mark.parametrize("towers", ["groups", "one"])
 @pytest.mark.parametrize("text", ["frozen", "ids"])
-def test_scores_and_queries_are_those_of_the_formulas(text: Literal["frozen", "ids"]) -> None:
-    model = made(text)
+def test_scores_and_queries_are_those_of_the_formulas(text: Text, towers: Kind) -> None:
+    model = made(text, towers)
     other, shoes = len(VOCABULARY.categories), len(VOCABULARY.categories) + 1 + GROUPS.index("shoes")
     skirts = len(VOCABULARY.categories) + 1 + GROUPS.index("bottom")  # a category never seen, of a group that was
     codes, groups = [0, 1, 2, skirts, other, shoes], ["top", "bottom", "top", "bottom", None, None]
@@ -93,6 +100,34 @@ def test_scores_and_queries_are_those_of_the_formulas(text: Literal["frozen", "i
             filled = torch.cat([rest.expand(6, -1), torch.arange(6)[:, None]], dim=1)
             whole = model.score(states, OutfitBatch(filled, torch.ones_like(filled, dtype=torch.bool)))
             assert (whole - whole[0]).numpy() * len(worn) / 2 == pytest.approx(np.array(answers) - answers[0], abs=1e-5)
+
+
+def test_centred_scores_are_mean_cosines_of_vectors_less_the_mean_of_other_items() -> None:
+    model, (features, others) = made("frozen", "one"), torch.randn(2, 6, 5)
+    model.standardise(others.split(4), [2, 3])
+    apart = [others[:, :2].double().numpy(), others[:, 2:].double().numpy()]
+    assert model.mean.numpy() == pytest.approx(others.mean(dim=0).numpy(), abs=1e-6)
+    factors = [1 / np.sqrt(((x - x.mean(axis=0)) ** 2).mean()) for x in apart]
+    assert model.factor.numpy() == pytest.approx(np.repeat(factors, [2, 3]), rel=1e-5)
+    model.centre(others, torch.zeros(6, dtype=torch.long))
+    common = np.mean([by_hand(model, item, None)[0] for item in others], axis=0)
+    vectors = [by_hand(model, item, None)[0] - common for item in features]
+    states = model.encode_items(features, torch.arange(6))
+    scores = model.score(states, OUTFITS)
+    assert len(model.keys(states)) == 6
+    for score, items, mask in zip(scores.tolist(), OUTFITS.items.tolist(), OUTFITS.mask.tolist(), strict=True):
+        worn = [vectors[item] for item, real in zip(items, mask, strict=True) if real]
+        cosines = [
+            worn[a] @ worn[b] / np.linalg.norm(worn[a]) / np.linalg.norm(worn[b])
+            for a in range(len(worn))
+            for b in range(a)
+        ]
+        assert score == pytest.approx(np.mean(cosines), abs=1e-5)
+    again = GroupTowers(model.config, 5, VOCABULARY).eval()
+    again.load_state_dict(model.state_dict())
+    assert torch.equal(again.score(again.encode_items(features, torch.arange(6)), OUTFITS), scores)
+    again.load_state_dict(made("frozen", "one").state_dict())  # weights that are not centred
+    assert again.common is None
 
 
 def test_features_are_scaled_by_encoder_and_words_of_three_items_are_learned() -> None:

@@ -9,8 +9,9 @@ from safetensors.torch import load_file, save_file
 from worlds import styles_data
 
 from goeswith.data.outfits import OutfitBatch, Outfits
-from goeswith.data.text import SIZE
+from goeswith.data.text import LENGTH, SIZE
 from goeswith.models import ItemStates, TrainingData, Vocabulary
+from goeswith.models.group_towers import GroupTowers, GroupTowersConfig
 from goeswith.models.likeness import Likeness
 from goeswith.models.mixture import Mixture, MixtureConfig, Source
 from goeswith.models.starter import Starter, StarterConfig
@@ -18,16 +19,18 @@ from goeswith.models.two_tower import TwoTower, TwoTowerConfig
 from goeswith.models.word_lifts import WordLifts, lifts
 from goeswith.rules.rules import Rule
 
-WEIGHTS = torch.tensor([[1.0] * 8, [2.0] * 8, [0.5] * 8, [0.25, 3.0, 0, 0, 1.5, 0.75, 0, 0]])
+WEIGHTS = torch.tensor([[1.0] * 8, [2.0] * 8, [0.5] * 8, [0.25, 3.0, 0, 0, 1.5, 0.75, 0, 0], [1.25] * 8])
 
 
 @pytest.fixture(scope="module")
 def made() -> tuple[Mixture, TrainingData, Vocabulary]:
-    """Likeness of the first ten columns, two towers of twelve with other codes, word lifts and rules."""
+    """Likeness of the first ten columns, two towers of twelve with other codes, word lifts, rules and learned words."""
     data = styles_data()
     words = Vocabulary.of(data.catalogue)
     hashed = (torch.rand(len(data.features), SIZE, generator=torch.Generator().manual_seed(0)) < 0.01).float()
-    features = torch.cat([data.features, hashed / hashed.sum(dim=1, keepdim=True).sqrt()], dim=1)
+    numbers = torch.zeros(len(hashed), LENGTH)
+    numbers[:, :3] = torch.randint(1, 7, (len(hashed), 3), generator=torch.Generator().manual_seed(0))
+    features = torch.cat([data.features, hashed / hashed.sum(dim=1, keepdim=True).sqrt(), numbers], dim=1)
     torch.manual_seed(1)
     towers = TwoTower(TwoTowerConfig(hidden=8), 12, Vocabulary(("x", "skirt", "shirt"), ("other",) * 3))
     for parameter in towers.parameters():
@@ -41,12 +44,18 @@ def made() -> tuple[Mixture, TrainingData, Vocabulary]:
     rules.obey([Rule("word", "black", "white", "+")])
     rules.words.copy_((torch.rand(rules.words.shape) < 0.2).float())
     own, wide = np.arange(len(words.categories) + 1), np.arange(16, 16 + SIZE)
+    read = np.concatenate([np.arange(8), np.arange(16 + SIZE, 16 + SIZE + LENGTH)])
+    learned = GroupTowers(GroupTowersConfig(hidden=5, size=4, text="ids", towers="one"), len(read), words)
+    learned.make_room({"known": torch.zeros(4)})
+    learned.known.copy_(torch.tensor([1, 2, 4, 6]))
+    learned.eval().centre(features[:, read], data.categories)
     mixture = Mixture.of(
         [
             Source("likeness", Likeness.of(data.features[:, :10]), np.arange(10), own),
             Source("two-tower", towers, np.arange(12), np.array([3, 2, 1, 0, 3])),
             Source("word-lifts", lifted, np.arange(16, 144), own),
             Source("rules", rules, wide, own),
+            Source("group-towers", learned, read, np.zeros_like(own)),
         ],
         features.shape[1],
         words,
@@ -77,7 +86,7 @@ def test_the_score_is_the_weighted_sum_of_the_sources(made: tuple[Mixture, Train
                 total[index] += weights[group] * (query @ keys[item]) / len(worn)
     torch.testing.assert_close(mixture.score(states, batch), total, rtol=1e-4, atol=1e-4)
     parts = mixture.parts(states, batch)
-    assert parts.shape == (len(batch), 4, 8)
+    assert parts.shape == (len(batch), 5, 8)
     torch.testing.assert_close((parts * WEIGHTS).sum(dim=(1, 2)), total, rtol=1e-4, atol=1e-4)
 
 
@@ -94,7 +103,7 @@ def test_query_times_key_ranks_as_the_gaps_do(made: tuple[Mixture, TrainingData,
         query, offset = mixture.query(states, rest.items, ItemStates(states.hidden[: len(wanted)], wanted))
         assert torch.equal(query, queries)
         assert not offset.any()
-    assert keys.shape[1] == gaps.shape[2] == 10 + 8 + 6 + 3
+    assert keys.shape[1] == gaps.shape[2] == 10 + 8 + 6 + 3 + 5
 
 
 def test_order_padding_and_saving_change_nothing(
@@ -110,6 +119,7 @@ def test_order_padding_and_saving_change_nothing(
     other = Mixture(MixtureConfig(), data.features.shape[1], words)
     other.load_state_dict(load_file(tmp_path / "w.safetensors"))
     assert torch.equal(other.eval().score(other.encode_items(data.features, data.categories), batch), scores)
+    assert torch.equal(other.sources[4].model.common, mixture.sources[4].model.common)
     unknown = torch.full_like(data.categories, len(words.categories) + 3)
     assert mixture.score(mixture.encode_items(data.features, unknown), batch).isfinite().all()
 

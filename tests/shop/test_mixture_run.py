@@ -1,5 +1,6 @@
 """A mixture is a run like any other: trained, resumed, scored, indexed, given away; good teachers are trusted."""
 
+import itertools
 import json
 from collections.abc import Sequence
 from pathlib import Path
@@ -8,13 +9,15 @@ import numpy as np
 import pytest
 import torch
 from typer.testing import CliRunner
-from worlds import styles_dataset
+from worlds import styles_dataset, write_made
 
 from goeswith.cli.main import app
 from goeswith.data.catalogue import GROUPS
 from goeswith.data.dataset import Dataset
+from goeswith.data.features import load_features
 from goeswith.data.outfits import OutfitBatch
-from goeswith.errors import ConfigError
+from goeswith.data.text import LENGTH
+from goeswith.errors import ConfigError, ModelError
 from goeswith.shop.build import build_index
 from goeswith.train.mixture import other_outfits, train_mixture
 from goeswith.train.run import Run
@@ -23,6 +26,14 @@ from goeswith.train.trust import Trust, TrustConfig, TrustQuestions
 
 SMALL = ["hidden=8", "epochs=3", "memory=false", "batch_size=64"]
 SETTINGS = [*SMALL, *(f"teacher.{setting}" for setting in SMALL), "folds=3"]
+
+
+def numbered(dataset: Dataset) -> None:
+    """Words of the items of `styles_dataset`: the number of the style, and one of three that say nothing."""
+    rows = np.arange(len(dataset.catalogue))
+    ids = np.zeros((len(rows), LENGTH))
+    ids[:, 0], ids[:, 1] = 1 + rows // 12 % 4, 10 + rows % 3
+    write_made(dataset, dataset.catalogue.ids, ids, encoder="word-ids")
 
 
 @pytest.fixture(scope="module")
@@ -85,6 +96,57 @@ def test_a_teacher_of_several_seeds_says_their_mean(
     np.testing.assert_allclose(run.scorer(dataset).score(items, mask), expected, rtol=1e-4, atol=1e-5)
     with pytest.raises(ConfigError, match="teacher_seeds"):
         train_mixture(dataset, tmp_path / "none", settings=["teacher_seeds=0"])
+
+
+def test_learned_words_are_sources_where_words_are_numbered(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    styles_dataset(tmp_path, "own")
+    dataset = Dataset(f"{tmp_path / 'own'}#users")
+    numbered(dataset)
+
+    def fitted(questions: TrustQuestions, anchors: Sequence[int], config: TrustConfig) -> Trust:
+        used = np.array([0.0, 0, 2, 0, 3])
+        weights = used[:, None] * np.ones((1, len(GROUPS)))
+        return Trust(weights, 0.01, False, 0.7, 0.6, 0.0, tuple(used > 0))
+
+    monkeypatch.setattr("goeswith.train.mixture.fit_trust", fitted)
+    learning = ["hidden=8", "size=4", "epochs=3", "batch_size=32", "learning_rate=0.02", "drawn_negatives=32"]
+    settings = [*SETTINGS, *(f"group-towers.{setting}" for setting in learning), "outfits=60"]
+    settings.append("teacher.shuffled_items=true")
+    teachers = [f"{tmp_path / 'own'}#designers"]
+    run = train_mixture(dataset, tmp_path / "run", teachers=teachers, settings=settings, encoder="made+word-ids")
+    names = ["likeness made", "own two-tower", "own learned words", "own 2 two-tower", "own 2 learned words"]
+    assert list(run.config["result"]["sources"]) == names
+    assert run.config["knowledge"]["learned_words"]["train"]["drawn_negatives"] == 32
+    runs = [Run(tmp_path / "run" / "sources" / name) for name in ("own-learned-words", "own-2-learned-words")]
+    learned_from = [(each.config["train"]["outfits"], each.config["train"]["shuffled_items"]) for each in runs]
+    assert learned_from == [(60, False), (0, True)]
+    features = load_features(dataset, "made+word-ids").values
+    worn = np.unique(dataset.outfits.split("train").items)
+    items, mask = dataset.outfits.split("test").padded()
+    expected = np.zeros(len(items))
+    for weight, source in zip((2, 3), runs, strict=True):
+        model, dim = source.model, features.shape[1] - LENGTH
+        seen = torch.from_numpy(features[worn, :dim])
+        model.mean, deviation = seen.mean(dim=0), (seen - seen.mean(dim=0)).square().mean().sqrt()
+        model.factor = torch.ones(dim) / deviation
+        vectors = model.encode_items(torch.from_numpy(features), torch.zeros(len(features), dtype=torch.long)).hidden
+        vectors = vectors[:, :4].detach().double().numpy()
+        vectors -= vectors[worn].mean(axis=0)
+        vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
+        for row, (some, real) in enumerate(zip(items, mask, strict=True)):
+            pairs = itertools.combinations(some[real], 2)
+            expected[row] += weight * np.mean([vectors[first] @ vectors[second] for first, second in pairs])
+    np.testing.assert_allclose(run.scorer(dataset).score(items, mask), expected, rtol=1e-4, atol=1e-5)
+    exported = Run(run.save_pretrained(tmp_path / "given"))
+    np.testing.assert_array_equal(exported.scorer(dataset).score(items, mask), run.scorer(dataset).score(items, mask))
+    index = build_index(run, dataset, tmp_path / "index")
+    assert index.candidates.exact
+    with pytest.raises(ModelError, match="a graph cannot look words up"):
+        run.save_pretrained(tmp_path / "graphs", onnx=True)
+    with pytest.raises(ConfigError, match="learned words are those of text=ids and towers=one"):
+        train_mixture(dataset, tmp_path / "b", settings=["group-towers.towers=groups"], encoder="made+word-ids")
+    with pytest.raises(ConfigError, match="is of learned words, and made numbers none"):
+        train_mixture(dataset, tmp_path / "c", settings=["group-towers.epochs=3"], encoder="made")
 
 
 def _parts_of(run: Run, dataset: Dataset, items: np.ndarray, mask: np.ndarray) -> np.ndarray:

@@ -23,6 +23,7 @@ MORE = {
     "add-gnn": ("activation=tanh", "pair=low-rank", "steps=1", "self_loop=true"),
     "akd-dbpr": ("sides=roles", "activation=hard-sigmoid", "negatives=group", "pairs=true"),
     "ngnn": ("steps=2", "edges=counts"),
+    "group-towers": ("towers=one",),
 }
 """Settings that make another graph of a model."""
 
