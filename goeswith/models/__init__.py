@@ -227,13 +227,6 @@ class TrainingData:
         least, greatest = zip(*((part.amin(0), part.amax(0)) for part in self.parts(rows)), strict=True)
         return functools.reduce(lambda a, b: a.minimum(b), least), functools.reduce(lambda a, b: a.maximum(b), greatest)
 
-    def moments(self, rows: Tensor) -> tuple[Tensor, Tensor]:
-        """Mean and variance (D,) of each feature over some catalogue rows (n,), in double precision."""
-        exact = (part.double() for part in self.parts(rows))
-        sums, squares = map(sum, zip(*((part.sum(0), part.square().sum(0)) for part in exact), strict=True))
-        mean = sums / len(rows)
-        return mean, (squares / len(rows) - mean.square()).clamp_min(0)
-
     def parts(self, rows: Tensor) -> Iterator[Tensor]:
         """Features of catalogue rows (n,), so many at a time that they need little memory."""
         return (self.of(some)[0] for some in rows.split(ROWS))

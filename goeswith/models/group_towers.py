@@ -42,7 +42,7 @@ from goeswith.errors import ConfigError
 from goeswith.models import ItemStates, TrainingData, Vocabulary
 from goeswith.models.bpr_dae import by_group
 from goeswith.models.kernels import unit
-from goeswith.models.likeness import means, rest_means
+from goeswith.models.likeness import means, moments, rest_means
 from goeswith.models.losses import bpr
 
 TRAINING = {
@@ -145,15 +145,7 @@ class GroupTowers(nn.Module):
 
     def standardise(self, parts: Iterable[Tensor], blocks: Sequence[int]) -> None:
         """Take mean and deviation from features (U, D) of some items, in parts; blocks: dimensions of each encoder."""
-        sums, squares = torch.zeros(2, self.frozen, dtype=torch.float64, device=self.mean.device)
-        count = 0
-        for part in parts:
-            frozen = part[:, : self.frozen]
-            sums += frozen.sum(dim=0, dtype=torch.float64)
-            squares += frozen.double().square().sum(dim=0)
-            count += len(part)
-        mean = sums / count
-        variance = (squares / count - mean.square()).clamp_min(0)
+        mean, variance = moments(part[:, : self.frozen] for part in parts)
         of_block = variance.split(list(blocks) or [self.frozen])
         deviation = torch.cat([part.mean().sqrt().expand(len(part)) for part in of_block])
         self.mean.copy_(mean)

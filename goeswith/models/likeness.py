@@ -7,6 +7,8 @@ y = mean of q_i · u_i = mean cosine over the pairs of the outfit
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import embedding, normalize
@@ -52,6 +54,17 @@ class Likeness(nn.Module):
     def queries(self, states: ItemStates, batch: OutfitBatch, wanted: Tensor) -> Tensor:
         """q (B, D) of partial outfits, whatever is wanted."""
         return means(states.hidden, batch)
+
+
+def moments(parts: Iterable[Tensor]) -> tuple[Tensor, Tensor]:
+    """Mean and variance (D,), in double precision, of the features of items that come in parts (n, D)."""
+    count = 0
+    sums = squares = torch.zeros((), dtype=torch.float64)  # without dimensions, so that it goes with any device
+    for part in parts:
+        exact = part.double()
+        count, sums, squares = count + len(exact), sums + exact.sum(dim=0), squares + exact.square().sum(dim=0)
+    mean = sums / count
+    return mean, (squares / count - mean.square()).clamp_min(0)
 
 
 def means(hidden: Tensor, batch: OutfitBatch) -> Tensor:

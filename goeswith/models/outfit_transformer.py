@@ -32,6 +32,7 @@ from goeswith.config import at_least, at_most, below_one
 from goeswith.data.outfits import OutfitBatch
 from goeswith.errors import ConfigError
 from goeswith.models import ItemStates, TrainingData, Vocabulary
+from goeswith.models.likeness import moments
 
 
 @dataclass(frozen=True)
@@ -89,7 +90,7 @@ class OutfitTransformer(nn.Module):
     def observe(self, data: TrainingData) -> None:
         """Mean and deviation of the features; one that never varies is left out."""
         if self.config.standardise:
-            mean, variance = data.moments(torch.from_numpy(data.train.items).unique())
+            mean, variance = moments(data.parts(torch.from_numpy(data.train.items).unique()))
             self.mean.copy_(mean)
             self.factor.copy_(torch.where(variance > 1e-12, variance.clamp_min(1e-12).rsqrt(), 0.0))
 
