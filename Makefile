@@ -16,6 +16,7 @@ install: .venv/installed
 
 .venv/installed: .venv/demo
 	$(BIN)/pip install --quiet --constraint constraints.txt --editable ".[encoders,tensorboard,hub,onnx,search,scale,serve,docs,dev]"
+	$(BIN)/python -m compileall -q -j 0 -x py312_ .venv/lib  # what the demo left: the tests start many processes
 	touch $@
 
 demo: .venv/demo  ## draw a wardrobe, train on it, complete looks, write demo/report.html
