@@ -34,7 +34,7 @@ from goeswith.experiments.results import Outcome, Row, Scoreboard, measure_floor
 from goeswith.experiments.scoreboard import write_board
 from goeswith.experiments.search import Best, finished
 from goeswith.experiments.search import search as search_settings
-from goeswith.experiments.trainings import CORRECTED, Training, answers_file, asked_whole, trainings, work
+from goeswith.experiments.trainings import CORRECTED, RETRIEVAL, Training, answers_file, asked_whole, trainings, work
 from goeswith.experiments.trainings import outcome as outcome_of
 from goeswith.files import fresh_file, read_json, sole
 from goeswith.scores import Column, Score
@@ -158,7 +158,9 @@ def _experiments(
             corrected = [
                 _means(f"{name} {title}", trained, [file], rules)
                 for title, file in zip(FITTED, CORRECTED, strict=True)
-                if trained and all(answers_file(training, file, rules).is_file() for training in trained)
+                if RETRIEVAL in files
+                and trained
+                and all(answers_file(training, file, rules).is_file() for training in trained)
             ]
             rows.append(
                 Row(name, experiment.kind, measured, note, [] if rules else outcomes, failed, experiment, corrected)
