@@ -248,3 +248,13 @@ def test_towers_start_as_those_of_a_run(made: tuple[Path, Dataset, Run], tmp_pat
         train("two-tower", dataset, tmp_path / "b", settings=["hidden=4"], knowledge={"start": str(start)})
     with pytest.raises(ConfigError, match="a start is for two-tower"):
         train("csa-net", dataset, tmp_path / "c", knowledge={"start": str(start)})
+
+
+def test_where_no_other_item_can_be_asked_about_likeness_is_left(tmp_path: Path) -> None:
+    """Each validation item is the only one of its season and category."""
+    made = styles_dataset(tmp_path, "own")
+    seasons = made.catalogue.items["item_id"].alias("season")
+    made.catalogue.items.with_columns(seasons).write_parquet(made.path / "items.parquet")
+    dataset = Dataset(f"{made.path}#users")
+    run = train_mixture(dataset, tmp_path / "run", settings=[*SMALL, "negatives=category"])
+    assert run.config["result"]["sources"] == {"likeness made": 1.0}
