@@ -76,6 +76,14 @@ def test_questions_are_frozen_where_they_are_missing_and_published_ones_are_aske
         question_files(recipe(world, questions=("official-test-fitb",)), dataset)
 
 
+def test_questions_of_added_negatives_may_have_a_hyphen(world: Path, monkeypatch: pytest.MonkeyPatch):
+    plans: list[object] = []
+    monkeypatch.setattr("goeswith.experiments.bench.freeze", lambda *given, plan, **named: plans.append(plan))
+    with pytest.raises(DataError, match="cannot provide any of the questions test-fitb-same-brand"):
+        question_files(recipe(world, questions=("test-fitb-same-brand",)), Dataset(world))
+    assert plans == [[("fitb", "same-brand")]]
+
+
 def test_a_folder_is_held_by_one_bench_of_one_recipe(world: Path, tmp_path: Path):
     own, out = recipe(world), tmp_path / "out"
     with (
