@@ -2,6 +2,7 @@
 
 import itertools
 import json
+import shutil
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -20,6 +21,7 @@ from goeswith.data.text import LENGTH
 from goeswith.errors import ConfigError, ModelError
 from goeswith.shop.build import build_index
 from goeswith.train.mixture import other_outfits, train_mixture
+from goeswith.train.mixture_sources import Maker
 from goeswith.train.run import Run
 from goeswith.train.training import train
 from goeswith.train.trust import Trust, TrustConfig, TrustQuestions
@@ -258,3 +260,18 @@ def test_where_no_other_item_can_be_asked_about_likeness_is_left(tmp_path: Path)
     dataset = Dataset(f"{made.path}#users")
     run = train_mixture(dataset, tmp_path / "run", settings=[*SMALL, "negatives=category"])
     assert run.config["result"]["sources"] == {"likeness made": 1.0}
+
+
+def test_each_teacher_has_a_folder_of_its_own_whatever_its_name(
+    made: tuple[Path, Dataset, Run], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _, dataset, run = made
+    titles = ["Own", "own", "服装", "мода", "***", "two+words", "two words"]
+    teachers = [str(shutil.copytree(run.path / "sources" / "strange", tmp_path / title)) for title in titles]
+    maker, names = Maker(dataset, tmp_path / "run", load_features(dataset), ["own=false"], None), []
+    monkeypatch.setattr(maker, "teacher", lambda name, path: names.append(name) or [])
+    maker.sources(teachers, None)
+    assert names == ["Own 2", "own 3", "服装", "мода", "*** 2", "two+words", "two words 2"]
+    folders = [maker.folder(name) for name in names]
+    assert len(set(folders)) == len(titles)
+    assert {folder.parent for folder in folders} == {tmp_path / "run" / "sources"}
