@@ -46,6 +46,8 @@ def test_one_teacher_serves_all_that_ask_for_the_same(world: Path, tmp_path: Pat
         Experiment("d", "add-gnn", teacher="untrained", settings=("hidden=8", "untrained=true", "teacher.epochs=3")),
         Experiment("e", "add-gnn", teacher="shuffled", settings=("hidden=8", "teacher.shuffled=true")),
         Experiment("f", "add-gnn"),
+        Experiment("g", "add-gnn", teacher="designers", settings=("hidden=8", "teacher.epochs=3"), encoder="other"),
+        encoder="made",
         seeds=(0, 1),
     )
     planned = {
@@ -53,7 +55,9 @@ def test_one_teacher_serves_all_that_ask_for_the_same(world: Path, tmp_path: Pat
     }
     teachers = {key: training.lesson and training.lesson.out for key, training in planned.items()}
     assert teachers["a", 0] == teachers["b", 0]
-    assert len({teachers[key] for key in (("a", 0), ("a", 1), ("c", 0), ("e", 0))}) == 4
+    assert len({teachers[key] for key in (("a", 0), ("a", 1), ("c", 0), ("e", 0), ("g", 0))}) == 5
+    encoders = [part.encoder for name in ("a", "g") if (part := planned[name, 0].lesson)]
+    assert encoders == ["made", "other"]  # a teacher reads what its student reads
     student, lesson = planned["a", 1], planned["a", 1].lesson
     assert lesson is not None
     assert student.teacher == str(lesson.out)
