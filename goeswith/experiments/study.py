@@ -141,7 +141,7 @@ def _value(path: Path, name: str, value: Any) -> Any:
     if isinstance(value, list) != (name in lists) or (name not in lists and not isinstance(value, (str, int))):
         raise ConfigError(f"{path}: {name} must be {'a list' if name in lists else 'one value, not a list'}")
     if name == "name" and not re.fullmatch(r"[A-Za-z0-9][\w.-]*", value):
-        raise ConfigError(f"{path}: name must be letters, digits, '-', '_' and '.', for it names a folder")
+        raise ConfigError(f"{path}: name must be letters, digits, '-', '_' and '.', because it names a folder")
     if name == "outfits":
         value = [-1 if each == ALL else each for each in value]
     if name in ("outfits", "seeds") and (not value or not all(isinstance(each, int) and each >= -1 for each in value)):
