@@ -211,7 +211,7 @@ def encoders(
     settings: SetOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Compare encoders on your data: how good a quickly trained model gets, and what each costs.
+    """Compare encoders on your data: the quality that a quick model reaches, and the costs.
 
     Compares all encoders that the data set has features of, and pairs of them, on validation outfits. Resumes if
     interrupted.

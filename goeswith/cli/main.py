@@ -143,7 +143,7 @@ def curves(
     ] = False,
     tiny: Annotated[bool, typer.Option("--tiny", help="Smoke test: one seed, one epoch, smallest sizes.")] = False,
 ) -> None:
-    """Measure what designers' knowledge is worth to a student with few or many outfits of its own.
+    """Measure what designers' knowledge is worth, by number of own outfits.
 
     Writes a figure, tables and results.json with intervals over seeds and outfits. Resumes if interrupted.
 
