@@ -40,7 +40,8 @@ an index answers by, a shortlist with the best recall in an order that varies.""
 class RetrievalQuestions:
     """All that is asked of a scorer over the whole catalogue of a data set.
 
-    gaps: ``anchor`` (one other item of the outfit is given) and ``rest`` (all of them). positions: for exhaustive AUC.
+    gaps: ``anchor`` (one other item of the outfit is given) and ``rest`` (all of them), or none. positions: for
+    exhaustive AUC.
     training, validation: gaps to fit corrections on: from one item, and of each task; none without validation outfits.
     negatives: who competes, in a word.
     """
@@ -73,27 +74,30 @@ class RetrievalQuestions:
         }
 
 
-def ask(dataset: Dataset, usable: np.ndarray, *, split: str = "test", seed: int = 0) -> RetrievalQuestions | None:
+def ask(
+    dataset: Dataset, usable: np.ndarray, *, split: str = "test", seed: int = 0, retrieval: bool = True
+) -> RetrievalQuestions | None:
     """What to ask about the outfits of a split; None where no place has two candidates.
 
-    usable: (U,) bool, items that may be offered and asked about, such as those with features.
+    usable: (U,) bool, items that may be offered and asked about, such as those with features. retrieval: with the gaps;
+    else for exhaustive AUC alone, which asks far less.
 
     Raises:
         DataError: no outfit is in the split, or none in the training split.
     """
     catalogue, outfits = dataset.catalogue, dataset.outfits
     pools = group_pools(catalogue, usable)
-    outfits_asked = outfits.split(split)
+    outfits_asked, tasks = outfits.split(split), ("anchor", "rest") if retrieval else ()
     gaps, validation = (
-        {task: draw_gaps(part, pools, anchor=task == "anchor", seed=seed) for task in ("anchor", "rest")}
+        {task: draw_gaps(part, pools, anchor=task == "anchor", seed=seed) for task in tasks}
         for part in (outfits_asked, outfits.take(outfits.splits == "valid"))
     )
     positions = list_positions(catalogue, outfits_asked, usable, [outfits], seed=seed)
     training = draw_gaps(outfits.split("train"), pools, anchor=True, seed=seed)
-    if not len(gaps["anchor"]):
+    if not (len(gaps["anchor"]) if retrieval else len(positions.owner)):
         return None
     kinds = "group+season" if catalogue.items["season"].count() else "group"
-    if not len(validation["anchor"]):
+    if retrieval and not len(validation["anchor"]):
         validation = {}
     return RetrievalQuestions(dataset, split, seed, kinds, gaps, positions, training, validation)
 

@@ -34,7 +34,7 @@ from goeswith.experiments.results import Outcome, Row, Scoreboard, measure_floor
 from goeswith.experiments.scoreboard import write_board
 from goeswith.experiments.search import Best, finished
 from goeswith.experiments.search import search as search_settings
-from goeswith.experiments.trainings import CORRECTED, RETRIEVAL, Training, answers_file, trainings, work
+from goeswith.experiments.trainings import CORRECTED, RETRIEVAL, Training, answers_file, asked_whole, trainings, work
 from goeswith.experiments.trainings import outcome as outcome_of
 from goeswith.files import fresh_file, read_json, sole
 from goeswith.scores import Column, Score
@@ -74,12 +74,13 @@ def bench(
         questions = [read_questions(file, dataset.catalogue) for file in files]
         say(f"floors on {sum(map(len, questions)):,} questions in {len(questions)} files")
         floors = yardsticks(dataset, features)
-        retrieval = ask(dataset, features.present) if recipe.retrieval else None
-        rows = measure_floors(floors, questions, dataset, retrieval)
+        whole = asked_whole(recipe)
+        catalogue = ask(dataset, features.present, retrieval=recipe.retrieval) if whole else None
+        rows = measure_floors(floors, questions, dataset, catalogue)
         with _processes(jobs) as pool:
             if search:
                 recipe = _search_results(recipe, out, search) if collect else _searched(recipe, out, search, pool, say)
-            asked_of = [*files, RETRIEVAL] if retrieval is not None else files
+            asked_of = [*files, whole] if whole and catalogue is not None else files
             planned = trainings(recipe, out, files)
             done = _finished(planned, asked_of) if collect else _train(planned, pool, say)
             rows += _experiments(recipe, planned, done, asked_of)
@@ -157,7 +158,9 @@ def _experiments(
             corrected = [
                 _means(f"{name} {title}", trained, [file], rules)
                 for title, file in zip(FITTED, CORRECTED, strict=True)
-                if trained and all(answers_file(training, file, rules).is_file() for training in trained)
+                if RETRIEVAL in files
+                and trained
+                and all(answers_file(training, file, rules).is_file() for training in trained)
             ]
             rows.append(
                 Row(name, experiment.kind, measured, note, [] if rules else outcomes, failed, experiment, corrected)

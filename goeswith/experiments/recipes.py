@@ -45,7 +45,7 @@ TINY = (
 _TOP = {
     "name": "text", "dataset": "text", "questions": "list of texts", "model": "list of tables",
     "designers": "text", "encoder": "text", "seeds": "list of whole numbers", "set": "list of texts",
-    "compare": "list of tables", "retrieval": "truth value",
+    "compare": "list of tables", "retrieval": "truth value", "exhaustive": "truth value",
 }  # fmt: skip
 _MODEL = {
     "name": "text", "model": "text", "kind": "text", "teacher": "text", "rules": "text", "set": "list of texts",
@@ -140,6 +140,7 @@ class Recipe:
     a model has one. encoder: whose features, the only one there is by default. seeds: each model is trained once for
     each. questions: names of question files of the data set, without the source. models, pairings: the rows.
     retrieval: also ask about the whole catalogue, which takes long for models that score outfit by outfit.
+    exhaustive: where there is no retrieval, still measure exhaustive AUC, which asks far less.
     """
 
     name: str
@@ -151,6 +152,7 @@ class Recipe:
     seeds: tuple[int, ...] = (0, 1, 2)
     pairings: tuple[Pairing, ...] = ()
     retrieval: bool = True
+    exhaustive: bool = False
 
     def tiny(self) -> Recipe:
         """The recipe's twin that is over in a minute or two: every model, one seed, one epoch, the smallest sizes.
@@ -229,6 +231,7 @@ class _Page:
             seeds=seeds,
             pairings=tuple(pairings),
             retrieval=tables.get("retrieval", True),
+            exhaustive=tables.get("exhaustive", False),
         )
 
     def inherited(self, tables: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:

@@ -25,6 +25,8 @@ from goeswith.train.training import train
 
 RETRIEVAL = Path("retrieval.parquet")
 """Stands for a question file where the answers are those to `goeswith.evaluate.retrieval_report`."""
+EXHAUSTIVE = Path("exhaustive.parquet")
+"""The same where exhaustive AUC alone is asked for."""
 CORRECTED = tuple(Path(f"retrieval-{name.removeprefix('+ ')}.parquet") for name in FITTED)
 """The same with each of the fitted corrections."""
 
@@ -34,7 +36,8 @@ class Training:
     """One training, and the questions that the run is asked: all that a process of its own needs to know.
 
     model, dataset, out, settings, encoder, teacher, rules, knowledge: of `goeswith.train.training.train`.
-    questions: files; the answers are kept in the run's folder ``answers``. retrieval: also about the whole catalogue.
+    questions: files; the answers are kept in the run's folder ``answers``. retrieval, exhaustive: also about the whole
+    catalogue, as of `goeswith.experiments.recipes.Recipe`.
     lesson: the training of its teacher, where that is trained before it.
     """
 
@@ -48,6 +51,7 @@ class Training:
     knowledge: tuple[str, ...] = ()
     questions: tuple[Path, ...] = ()
     retrieval: bool = True
+    exhaustive: bool = False
     lesson: Training | None = None
 
     def run(self, watch: Progress | None = None) -> Run:
@@ -104,6 +108,7 @@ def _training(recipe: Recipe, experiment: Experiment, seed: int, out: Path, file
         knowledge=experiment.knowledge,
         questions=tuple(files),
         retrieval=recipe.retrieval,
+        exhaustive=recipe.exhaustive,
         lesson=lesson,
     )
 
@@ -161,7 +166,8 @@ def _answer(run: Run, dataset: Dataset, training: Training) -> None:
         paths = [answers_file(training, file, rules) for rules in ((False, True) if training.rules else (False,))]
         if not all(_current(path, questions, dataset) for path in paths):
             stale.append((questions, paths))
-    retrieved = _stale_retrieval(dataset, training) if training.questions and training.retrieval else None
+    whole = asked_whole(training) if training.questions else None
+    retrieved = _stale_retrieval(dataset, training, whole) if whole else None
     if not stale and retrieved is None:
         return
     student = run.scorer(dataset)
@@ -178,14 +184,19 @@ def _answer(run: Run, dataset: Dataset, training: Training) -> None:
         for scorer in scorers:
             rules = scorer is not student
             reports = measure(scorer, retrieved, fitted=not rules)
-            for answered, file in zip(reports, (RETRIEVAL, *CORRECTED), strict=False):
+            for answered, file in zip(reports, (whole or RETRIEVAL, *CORRECTED), strict=False):
                 answered.write(answers_file(training, file, rules))
 
 
-def _stale_retrieval(dataset: Dataset, training: Training) -> RetrievalQuestions | None:
+def asked_whole(asked: Recipe | Training) -> Path | None:
+    """Which file stands for what is asked about the whole catalogue; None where nothing is."""
+    return RETRIEVAL if asked.retrieval else EXHAUSTIVE if asked.exhaustive else None
+
+
+def _stale_retrieval(dataset: Dataset, training: Training, whole: Path) -> RetrievalQuestions | None:
     """What is to be asked about the whole catalogue; None where it is answered already, or cannot be asked."""
-    questions = ask(dataset, load_features(dataset, training.encoder).present)
-    paths = [answers_file(training, RETRIEVAL, rules) for rules in ((False, True) if training.rules else (False,))]
+    questions = ask(dataset, load_features(dataset, training.encoder).present, retrieval=whole == RETRIEVAL)
+    paths = [answers_file(training, whole, rules) for rules in ((False, True) if training.rules else (False,))]
     if questions is None or all(path.is_file() and _signatures(path) <= {*questions.signed.values()} for path in paths):
         return None
     return questions

@@ -2,6 +2,7 @@
 
 import json
 import re
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
@@ -21,7 +22,7 @@ from goeswith.experiments.recipes import Experiment, Pairing, Recipe, read_recip
 from goeswith.experiments.results import Outcome, Row, Scoreboard
 from goeswith.experiments.scoreboard import as_latex, as_markdown
 from goeswith.experiments.search import Best
-from goeswith.experiments.trainings import Training, trainings
+from goeswith.experiments.trainings import EXHAUSTIVE, Training, answers_file, trainings
 
 ROOT = Path(__file__).resolve().parents[2]
 TINY = ("hidden=8", "attributes=2", "epochs=1", "batch_size=64", "negatives=category")
@@ -156,6 +157,28 @@ def test_the_same_bench_again_trains_and_answers_nothing(
     assert before == {file: file.stat().st_mtime_ns for file in files}
     assert (out / "results.md").read_text() == text
     assert again.conclusion == board.conclusion
+
+
+@pytest.mark.slow
+def test_exhaustive_auc_alone_is_that_of_the_whole_survey(
+    done: tuple[Recipe, Path, Scoreboard, list[str]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    own, out, board, _ = done
+    monkeypatch.setattr(module, "_processes", here)
+    shutil.copytree(out, tmp_path / "out")
+    alone = replace(own.only(["K = 2"]), retrieval=False, exhaustive=True)
+    files, _ = question_files(alone, Dataset(alone.dataset))
+    assert not any(answers_file(t, EXHAUSTIVE, False).exists() for t in trainings(alone, tmp_path / "out").values())
+    again = bench(alone, tmp_path / "out", say=lambda line: None)
+    column = next(column for column in board.columns if column[0] == "exhaustive")
+    assert len(again.columns) == len(files) + 1
+    for row in again.rows:
+        before = next(other for other in board.rows if other.name == row.name)
+        values = [each.measured[column].score for each in (row, before) if column in each.measured]
+        assert len(values) in (0, 2)
+        assert len(set(values)) == len(values) / 2
+    assert {row.name for row in again.rows if column in row.measured} >= {"K = 2", "popularity", "cosine"}
+    assert not next(row for row in again.rows if row.name == "K = 2").corrected
 
 
 @pytest.mark.slow

@@ -147,6 +147,7 @@ def test_only_keeps_some_models_and_their_pairings(tmp_path: Path):
         ('seeds = [0, 3]', 'seed = [0, 3]', "line 4: there is no field 'seed'; did you mean 'seeds'?"),
         ('seeds = [0, 3]', 'seeds = [0, "3"]', "line 4: seeds is [0, '3'], which is not a list of whole numbers"),
         ('seeds = [0, 3]', 'seeds = [0, 3]\nretrieval = "no"', "line 5: retrieval is 'no', which is not a truth value"),
+        ('seeds = [0, 3]', 'seeds = [0, 3]\nexhaustive = 1', "line 5: exhaustive is 1, which is not a truth value"),
         ('seeds = [0, 3]', 'seeds = [0, true]', "line 4: seeds is [0, True], which is not a list of whole numbers"),
         ('seeds = [0, 3]', 'seeds = [1, 1]', "line 4: seeds must be different whole numbers from 0 up"),
         ('dataset = "data/users"\n', '', "line 1: the field dataset is missing; write dataset = ..."),

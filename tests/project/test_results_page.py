@@ -144,6 +144,15 @@ def test_other_numbers_make_other_sentences():
         "Two-tower is ahead of NGNN on MANGO. Without its memory of training items, which they do not have, it is not "
         "shown to differ from NGNN on MANGO."
     )
+    exhaustive = {"task": "exhaustive"}
+    bare["compared"] += [
+        compared(OURS, "NGNN", 0.02, "equivalent", **exhaustive),
+        compared(f"{OURS}, no memory", "NGNN", 0.04, "higher", **exhaustive),
+    ]
+    assert conclusions({"mango": bare}, {}, {})[1].endswith(
+        "differ from NGNN on MANGO. By exhaustive AUC, where that was measured, it is equivalent to NGNN on MANGO. By "
+        "exhaustive AUC and without its memory it is ahead of NGNN on MANGO."
+    )
     below = conclusions({"mango": recipe_results(marks=[{"scorer": OURS, "column": KEY, "marks": "†"}])}, {}, {})[0]
     assert below.endswith("the best model measured is below the strongest floor on MANGO (0.801 against 0.612).")
     assert "has not been measured" in conclusions({"ccp": recipe_results(compared=[])}, {}, {})[4]
