@@ -110,7 +110,7 @@ def _above_floors(by_recipe: Mapping[str, Kept]) -> str:
         sentence = f"{name} ({models[best]:.3f} against {floors[floor]:.3f})"
         earned = marks.get((best, *headline(results)), "")
         (above if ABOVE in earned else below if BELOW in earned else others).append(sentence)
-    wording = (("above", above), ("not shown to be apart from", others), ("below", below))
+    wording = (("above", above), ("not shown to differ from", others), ("below", below))
     parts = [f"{words} the strongest floor on {_list(names)}" for words, names in wording if names]
     if not parts:
         return "No model has been measured beside floors."
@@ -175,7 +175,7 @@ def _records(by_recipe: Mapping[str, Kept]) -> str:
     if not records:
         return "What records alone can do has not been measured."
     return (
-        f"Records of the items (columns, counts, picture files), without a look at a garment, reach {_list(records)}."
+        f"Records of the items (columns, counts, picture files) reach, without looking at a garment, {_list(records)}."
     )
 
 
@@ -185,7 +185,7 @@ def _parts(by_recipe: Mapping[str, Kept], earlier: Mapping[str, Kept]) -> str:
         _effect(by_recipe, earlier, *part) for part in (("the graph", GRAPH), ("transfer by designers' masks", MASKS))
     ]
     before = " (partly by earlier measurements)" if any(old for _, old in effects) else ""
-    return f"Of ADD-GNN, {'; '.join(text for text, _ in effects)}{before}."
+    return f"In ADD-GNN, {'; '.join(text for text, _ in effects)}{before}."
 
 
 def _effect(
@@ -245,9 +245,9 @@ def _knowledge(curves: Mapping[str, Kept]) -> str:
             others.append(name)
     if not added and not others:
         return "What designers' knowledge adds has not been measured."
-    parts = [f"add to no knowledge and to shuffled designers on {_list(added)}"] if added else []
-    parts += [f"{'and ' if added else ''}are not shown to add anything on {_list(others)}"] if others else []
-    return f"Designers, trusted as far as held-out outfits say, {' '.join(parts)}."
+    parts = [f"help more than no knowledge and more than shuffled designers on {_list(added)}"] if added else []
+    parts += [f"{'and ' if added else ''}are not shown to help on {_list(others)}"] if others else []
+    return f"Designers, trusted as far as held-out outfits support it, {' '.join(parts)}."
 
 
 def own_outfits(outfits: int) -> str:

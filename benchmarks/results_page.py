@@ -62,20 +62,23 @@ Made by `make results` (goeswith {version}) from the files in `docs/results/`; d
 
 {conclusions}
 
-**How it was measured.** Every number is the mean over the seeds in its row, with its 95 % interval from {draws:,} draws
-of outfits and, for models, seeds. ↓: below the best model or control of the column (in bold, where there are two or
-more), *: above its strongest floor, †: below it, each with p < {sure} after Holm's correction for the rows of the
-column; a floor without a number in a column (records have no exhaustive AUC) has no say in it. Comparisons are those of
-the recipes, tested as one table: higher or lower (p < {sure} after Holm), equivalent (the interval is inside ±{same}),
-not shown (neither). Models have the settings of the recipes, in which two-tower has its own for each data set, chosen
-on validation outfits, and its peers share theirs; in the tables of an equal search each has the best of as many trials.
-Questions are frozen; nothing was chosen by test outfits. `matched` negatives (same category and season, drawn as often
-as they are worn) are the headline. **Floors** look at no garment ([evaluation](evaluate.md#the-shortcut-problem));
-`records` is all that columns, counts and picture files tell, fitted together, `records and ids` with the ids too; a
-floor of {leak} or more only says that the answers are given away (CCP's ids name the photo) and is no mark for models.
-On the drawn sample the columns are what its taste was made of, so records are no floor there.
-An earlier version, with fewer models and other settings, had been seen on the same test outfits; `docs/LOG.md` says
-what was learnt from it.
+**How it was measured.** Questions are frozen, and nothing was chosen by test outfits. `matched` negatives (same
+category and season, drawn as often as they are worn) are the headline. Every number is the mean over the seeds in its
+row, with its 95 % interval from {draws:,} draws of outfits and, for models, seeds.
+
+- **Marks**: ↓ below the best model or control of the column (in bold, if there are two or more), * above its strongest
+  floor, † below it, each with p < {sure} after Holm's correction for the rows of the column. A floor without a number
+  in a column is ignored there (records have no exhaustive AUC).
+- **Comparisons** are those of the recipes, tested as one table: higher or lower (p < {sure} after Holm), equivalent
+  (the interval is inside ±{same}), or not shown (neither).
+- **Settings** are those of the recipes: two-tower has its own for each data set, chosen on validation outfits, and its
+  peers share theirs. In the tables of an equal search, each model has the best settings of the same number of trials.
+- **Floors** look at no garment ([evaluation](evaluate.md#the-shortcut-problem)). `records` combines all columns, counts
+  and picture files; `records and ids` adds the ids. A floor of {leak} or more only says that the answers are given away
+  (CCP's ids name the photo), and models are not compared with it. On the drawn sample the columns define the taste, so
+  records are no floor there.
+- **Earlier look at the test outfits**: an earlier version, with fewer models and other settings, was evaluated on the
+  same test outfits; `docs/LOG.md` says what was learnt from it.
 
 <details markdown><summary>What was cut: models and seeds that were not measured this time</summary>
 

@@ -247,7 +247,7 @@ def questions(
         str | None,
         typer.Option(
             metavar="KEYS",
-            help="Wrong items agree in these columns, not in category and season only, e.g. season,id[:2].",
+            help="Columns in which wrong items agree with the right one, beside the category, e.g. season,id[:2].",
         ),
     ] = None,
     seed: Annotated[
@@ -334,11 +334,11 @@ def audit(
     encoder: EncoderOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Check question files for shortcuts that solve them without a look at the items.
+    """Check question files for shortcuts that solve them without looking at the items.
 
-    Scores each file with simple baselines (category counts, popularity, item pairs) and names the strongest one. Then
-    with every column, id, date and picture file of the catalogue (size, border), each alone and all together, fitted
-    on training outfits; names what tells most.
+    Scores each file with simple baselines (category counts, popularity, item pairs) and names the strongest. Then does
+    the same with every column, id, date and picture file (size, border) of the catalogue, each alone and all together,
+    fitted on training outfits, and names those that give most away.
 
     \b
     Examples:

@@ -97,7 +97,7 @@ def bench(
     only: Annotated[
         list[str] | None, typer.Option(metavar="NAME", help="Only this model of the recipe; repeatable.")
     ] = None,
-    search: Annotated[int, typer.Option(min=0, help="First search for settings with this many trials per model.")] = 0,
+    search: Annotated[int, typer.Option(min=0, help="Search for settings first, with this many trials per model.")] = 0,
     collect: Annotated[
         bool, typer.Option("--collect", help="Train nothing; make the tables from the runs that are finished.")
     ] = False,
@@ -138,7 +138,9 @@ def curves(
     results: Annotated[
         Path | None, typer.Option(metavar="FOLDER", help="Also write curves-NAME.json and .svg into this folder.")
     ] = None,
-    collect: Annotated[bool, typer.Option("--collect", help="Train nothing; tables from what is finished.")] = False,
+    collect: Annotated[
+        bool, typer.Option("--collect", help="Train nothing; make the tables from the runs that are finished.")
+    ] = False,
     tiny: Annotated[bool, typer.Option("--tiny", help="Smoke test: one seed, one epoch, smallest sizes.")] = False,
 ) -> None:
     """Measure what designers' knowledge is worth, by number of own outfits.

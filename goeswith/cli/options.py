@@ -35,7 +35,7 @@ DeviceOption = Annotated[
         metavar="auto|cpu|cuda|mps",
         envvar="GOESWITH_DEVICE",
         show_envvar=True,
-        help="What computes. Default: auto, a GPU if there is one.",
+        help="Device to compute on. Default: auto, a GPU if there is one.",
     ),
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]

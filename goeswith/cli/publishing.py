@@ -18,7 +18,10 @@ def publish(
     index: IndexArgument,
     out: Annotated[Path, typer.Argument(metavar="OUT", help="Folder to write; updated if it exists.")],
     made: Annotated[
-        int, typer.Option(min=0, max=8, help="Looks per item, added by the model. Default: approved looks only.")
+        int,
+        typer.Option(
+            min=0, max=8, help="Let the model add looks, up to this many per item. Default: approved looks only."
+        ),
     ] = 0,
     looks: Annotated[
         Path | None, typer.Option(help="File with saved looks. Default: looks.sqlite beside INDEX.")
@@ -26,7 +29,7 @@ def publish(
 ) -> None:
     """Write looks as JSON, pages and pictures, which any web server or CDN can serve.
 
-    Only what changed is written. Product pages show the looks with the script looks.js in the folder.
+    Writes only what has changed. Product pages show the looks with the script looks.js in the folder.
 
     \b
     Examples:

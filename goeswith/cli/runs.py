@@ -54,9 +54,9 @@ def train(
 ) -> None:
     """Train a model and keep its best epoch on the validation outfits.
 
-    With --teacher it also learns from designers, with --rules from rules. Unless you name another model, that is a
+    With --teacher it also learns from designers, with --rules from rules. Unless you name a model, it then trains a
     mixture: how far each teacher is trusted, if at all, is decided on the validation outfits. Resumes if interrupted.
-    Started by torchrun or accelerate launch, several processes train one model together.
+    Start it with torchrun or accelerate launch to train one model in several processes.
 
     \b
     Examples:
@@ -200,7 +200,7 @@ def score(
 ) -> None:
     """Score a list of outfits; a higher score means a better match.
 
-    A folder of Parquet files becomes one of files with the same names. Files that are there already are kept.
+    Given a folder of Parquet files, writes a folder of files with the same names. Existing files are kept.
 
     \b
     Examples:

@@ -32,12 +32,12 @@ def serve(
     ] = None,
     port: Annotated[int | None, typer.Option(help="Port to listen on; 0: any free port. Default: 8000.")] = None,
     token: Annotated[
-        str | None, typer.Option(help="Token that every request must send; better by GOESWITH_TOKEN.")
+        str | None, typer.Option(help="Token that every request must send; better set as GOESWITH_TOKEN.")
     ] = None,
     looks: Annotated[
         Path | None, typer.Option(help="File for saved looks. Default: looks.sqlite beside INDEX.")
     ] = None,
-    public_key: Annotated[str | None, typer.Option(help="Key with which product pages read looks.")] = None,
+    public_key: Annotated[str | None, typer.Option(help="Public key with which product pages read looks.")] = None,
     allow_origins: Annotated[
         list[str] | None,
         typer.Option(
@@ -45,13 +45,13 @@ def serve(
         ),
     ] = None,
     root_path: Annotated[
-        str | None, typer.Option(metavar="/PATH", help="Path that a proxy serves it under, such as /style.")
+        str | None, typer.Option(metavar="/PATH", help="Path under which a proxy serves it, such as /style.")
     ] = None,
     trusted_proxies: Annotated[
         list[str] | None,
         typer.Option("--trusted-proxy", metavar="ADDRESS", help="Believe X-Forwarded-* of this address; repeatable."),
     ] = None,
-    workers: Annotated[int | None, typer.Option(help="Number of processes that answer. Default: 1.")] = None,
+    workers: Annotated[int | None, typer.Option(help="Number of processes. Default: 1.")] = None,
     watch: Annotated[
         bool | None, typer.Option("--watch/--no-watch", help="Open a new index when one is put into the folder.")
     ] = None,
@@ -62,13 +62,13 @@ def serve(
         float | None, typer.Option(metavar="SHARE", help="Share of sessions on product pages that see random looks.")
     ] = None,
     compare: Annotated[
-        Path | None, typer.Option(metavar="INDEX", help="Interleave looks of this other index on product pages.")
+        Path | None, typer.Option(metavar="INDEX", help="Interleave looks from this other index on product pages.")
     ] = None,
     device: Annotated[
-        str | None, typer.Option(metavar="auto|cpu|cuda|mps", help="What computes. Default: auto, a GPU if any.")
+        str | None, typer.Option(metavar="auto|cpu|cuda|mps", help="Device to compute on. Default: auto, a GPU if any.")
     ] = None,
     access_log: Annotated[
-        str | None, typer.Option(metavar="FILE", help="Write a line of JSON per request; -: to standard output.")
+        str | None, typer.Option(metavar="FILE", help="Write one line of JSON per request; - for standard output.")
     ] = None,
 ) -> None:
     """Serve an index over HTTP: the studio at / and an API at /v1, until Ctrl-C.
@@ -107,7 +107,7 @@ def clicks(
 ) -> None:
     """Report clicks and baskets on product pages, by model and by look.
 
-    Compares the model with random looks (serve --control) and another model (serve --compare) that were shown.
+    Compares the model with random looks (serve --control) and with another model (serve --compare), if they were shown.
 
     \b
     Examples:

@@ -59,7 +59,9 @@ def build(
     *,
     reading: Reading,
     model: Annotated[Path | None, typer.Option(metavar="RUN", help="Use this run instead of training one.")] = None,
-    rules: Annotated[Path | None, typer.Option(help="Without outfits: TOML file of what goes with what.")] = None,
+    rules: Annotated[
+        Path | None, typer.Option(help="Rule file of what goes with what, if there are no outfits.")
+    ] = None,
     settings: SetOption = None,
     seed: Annotated[
         int, typer.Option(min=0, max=LARGEST_SEED, help="Random seed of splits, training and looks shown.")
@@ -69,8 +71,8 @@ def build(
 ) -> None:
     """Build everything that goeswith serve needs from a shop's export, in one command.
 
-    Imports, encodes, makes test questions, trains, calibrates, indexes, and writes a page with twelve looks. Without
-    outfits, looks follow likeness of style and --rules. Resumes if interrupted.
+    Imports, encodes, makes test questions, trains, calibrates, indexes, and writes a page with twelve looks. If there
+    are no outfits, looks combine items of similar style and follow --rules. Resumes if interrupted.
 
     \b
     Examples:
@@ -185,7 +187,7 @@ def looks(
             "--for", metavar="COLUMN=VALUE", help="Only for items with this value; repeatable, all must match."
         ),
     ] = None,
-    anchors: Annotated[int | None, typer.Option(min=1, help="Only for this many of them, drawn at random.")] = None,
+    anchors: Annotated[int | None, typer.Option(min=1, help="Only for this many items, drawn at random.")] = None,
     per: Annotated[int, typer.Option(min=1, help="Number of looks per item.")] = 3,
     sheet: Annotated[Path | None, typer.Option(help="Contact sheet of the looks to write: .png or .jpg.")] = None,
     cap: Annotated[

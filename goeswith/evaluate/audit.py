@@ -27,7 +27,7 @@ SHORTCUTS = ("popularity", "rarity", "category", "season")
 STRONG = 1.5
 """Odds of a right answer over those of chance, from which on questions are useless: AUC .6, of 4 choices .333."""
 
-ALSO = "; also to be beaten: "
+ALSO = "; other baselines to beat: "
 """In a conclusion between what counts alone and what else a model must beat."""
 ANSWERS = ("records", "records_and_ids")
 """Floors that are none on the drawn sample, whose columns are all that its taste is made of."""
@@ -125,8 +125,8 @@ def _is_sample(dataset: Dataset) -> bool:
 
 
 _LABELS = (
-    "The columns of the drawn sample (category, colour, material, pattern) are what its taste is made of: here records "
-    "are labels of the answer, and no floor."
+    "In the generated sample, columns (category, colour, material, pattern) define the taste, so records are labels of "
+    "the answer and not a floor."
 )
 
 
@@ -188,7 +188,8 @@ def records_sentence(clues: Sequence[ClueScore], used: Mapping[str, float]) -> s
         return f"None of {len(clues)} clues from ids, columns, counts and picture files beats chance alone."
     alone = ", ".join(f"{clue.name} {_number(clue.value)}" for clue in telling[:SHOWN])
     most = ", ".join(list(used)[:SHOWN])
-    return f"Of {len(clues)} clues from records {len(telling)} beat chance alone: {alone}; together, most by {most}."
+    count = f"{len(telling)} of {len(clues)} clues from records"
+    return f"{count} beat chance alone: {alone}. Combined, they rely most on {most}."
 
 
 def _name(score: Score) -> str:

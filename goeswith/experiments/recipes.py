@@ -208,7 +208,7 @@ class _Page:
     def recipe(self, tables: dict[str, Any]) -> Recipe:
         self.check(tables, _TOP, ("name", "dataset", "questions", "model"))
         if not re.fullmatch(r"[A-Za-z0-9][\w.-]*", tables["name"]):
-            raise self.fault("name must be letters, digits, '-', '_' and '.', for it names a folder", "name")
+            raise self.fault("name must be letters, digits, '-', '_' and '.', because it names a folder", "name")
         tables = tables | {"model": self.inherited(tables["model"])}
         models = [self.experiment(table, number, tables) for number, table in enumerate(tables["model"])]
         models = self.settled(models, tables)

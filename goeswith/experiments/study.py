@@ -147,7 +147,7 @@ def _value(path: Path, name: str, value: Any) -> Any:
         if not isinstance(value, str):
             raise ConfigError(f"{path}: {name} must be one text, in quotes")
         if name == "name" and not re.fullmatch(r"[A-Za-z0-9][\w.-]*", value):
-            raise ConfigError(f"{path}: name must be letters, digits, '-', '_' and '.', for it names a folder")
+            raise ConfigError(f"{path}: name must be letters, digits, '-', '_' and '.', because it names a folder")
         return value
     if not isinstance(value, list) or not all(isinstance(each, str) for each in value):
         raise ConfigError(f"{path}: {name} must be a list of texts")
@@ -163,7 +163,7 @@ def _numbers(path: Path, name: str, value: Any) -> tuple[int, ...]:
     if not numbers or len(whole) < len(numbers):
         raise ConfigError(f"{path}: {name} must be whole numbers from 0 up{', or all' if name == 'outfits' else ''}")
     if len(set(whole)) < len(whole):
-        raise ConfigError(f"{path}: {name} must name each number once, for what is drawn twice is no second result")
+        raise ConfigError(f"{path}: {name} must name each number once, because what is drawn twice is no second result")
     return tuple(-1 if each == ALL else each for each in whole)
 
 

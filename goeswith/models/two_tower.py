@@ -73,8 +73,8 @@ class TwoTowerConfig:
 
     hidden: h. dropout: dropout of the features in training. memory: learn m and m' of training items.
     forget: probability that an item's memory is left out in training.
-    wants: what a query knows of the item that is missing, its category or only its group. Where wrong items come from
-    other categories (``negatives=group``), the category of the right one would give it away.
+    wants: what a query knows about the missing item, its category or only its group. If wrong items come from other
+    categories (``negatives=group``), the category of the right one would give it away.
     """
 
     hidden: int = 256

@@ -76,10 +76,13 @@ class CatalogueReport:
         if self.missing:
             rows = [[part.column, f"{part.items:,}", f"{part.looks:.0%}", part.effect] for part in self.missing]
             lines += ["", *plain(["missing", "items", "of looks", "such an item is"], rows).splitlines()]
-        lines += ["", f"{len(self.same_pictures):,} pictures stand for several products ({self.compared})"]
+        lines += [
+            "",
+            f"{len(self.same_pictures):,} pictures are shared by several products (compared by {self.compared})",
+        ]
         lines += [f"  {_some(ids)}" for ids in self.same_pictures[:SHOWN]]
         count = sum(map(len, self.unusable.values()))
-        lines.append(f"{count:,} items can be in no look")
+        lines.append(f"{count:,} items that no look can use")
         return [*lines, *(f"  {len(ids):,} {reason}: {_some(ids)}" for reason, ids in self.unusable.items())]
 
 

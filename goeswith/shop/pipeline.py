@@ -185,9 +185,9 @@ def _ask(dataset: Dataset, seed: int, say: Say, progress: Progress) -> None:
     if total:
         line = f"{total:,} about outfits that the model does not learn from"
     elif not len(dataset.outfits):
-        line = "none, for there are no outfits"
+        line = "none, because there are no outfits"
     else:
-        line = "all are there" if any(folder.glob("*.parquet")) else "none, for there are too few outfits or items"
+        line = "all are there" if any(folder.glob("*.parquet")) else "none, because there are too few outfits or items"
     say("questions", line)
 
 

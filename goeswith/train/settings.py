@@ -21,37 +21,38 @@ from goeswith.models import training_settings
 class TrainConfig:
     """Settings of the loop; optimiser and learning rate are the paper's.
 
-    objective: ``pairwise`` is the model's own loss, on outfits and corruptions of them; ``softmax`` ranks each item of
-    an outfit above all items of the batch that share its pool or, for models without queries and where knowledge has a
-    loss of its own, one item of an outfit above r candidates; ``sampled-softmax`` does the latter for every model and
-    ``batch-softmax`` the former, so that they can be compared (see `goeswith.train.softmax`): it takes ten times as
-    long where an outfit must be scored for each candidate.
+    objective: ``pairwise`` is the model's own loss, on outfits and corruptions of them. ``softmax`` ranks each item of
+    an outfit above all items of the batch that share its pool; a model without queries, or with knowledge that has a
+    loss of its own, instead ranks one item of an outfit above r drawn candidates. To compare models on equal terms,
+    ``batch-softmax`` does the former and ``sampled-softmax`` the latter for every model (see `goeswith.train.softmax`);
+    ``batch-softmax`` takes ten times as long if an outfit must be scored for each candidate.
     negatives: how the replacing item is drawn, each epoch again (``random`` is the paper's); for ``softmax`` the pool.
-    correct_popularity: where all items of a batch are ranked, each counts as often as the batch wears it, so that
-    scores need not say how popular an item is; no other loss has it.
-    drawn_negatives: where all items of a batch are ranked, how many of each pool are drawn to take their place, evenly
-    unless `negatives` are ``matched``: a batch has popular items more often than others; 0 = those of the batch.
+    correct_popularity: if all items of a batch are ranked, count each as often as the batch wears it, so that scores
+    need not say how popular an item is; without effect on other losses.
+    drawn_negatives: if all items of a batch are ranked, use this many drawn items of each pool in place of those of the
+    batch, which has popular items more often; drawn evenly unless `negatives` are ``matched``; 0 = those of the batch.
     pool: draw negatives from the whole ``catalogue`` (as in the papers) or from items ``worn`` in training outfits.
     With ``catalogue``, items that only test outfits wear are never right in training: a model can learn to reject them.
-    negatives_per_positive: r. blank: which item is replaced, ``any`` or the ``bottom``, as triplets ask.
+    negatives_per_positive: r. blank: which item is replaced, ``any`` or the ``bottom``, as in triplets.
     pairs: learn from every top and bottom worn together instead of from whole outfits.
-    outfits: how many training outfits to learn from, drawn by chance, so that fewer are part of more; 0 = all.
-    outfits_seed: of that draw, so that models of several seeds can learn from the same few; -1 = that of the training.
-    weighted: an epoch has outfits as often as their weights say, where the data set has weights; else each once.
-    shuffled_items: control, learn from (and select on) outfits whose items were each exchanged for another of their
+    outfits: how many training outfits to learn from, drawn at random; a smaller draw is part of a larger one; 0 = all.
+    outfits_seed: seed of that draw, so that models of several seeds can learn from the same outfits; -1 = the seed of
+    the training.
+    weighted: if the data set has weights, use each outfit in an epoch as often as its weight says; otherwise once.
+    shuffled_items: control, learn from (and select on) outfits in which each item was exchanged for another of its
     category and season: structure and popularity stay, who goes with whom does not.
-    keep: the weights of the ``best`` validation epoch, or of the ``last``, where a schedule comes to its end: of many
-    epochs the best is partly the luckiest on few validation outfits. Then no patience ends the training.
-    valid_corruptions: of each validation outfit, drawn once: with more of them few validation outfits tell more.
+    keep: the weights of the ``best`` validation epoch, or of the ``last``, at the end of a schedule; with few
+    validation outfits the best of many epochs is partly the luckiest. ``last`` turns `patience` off.
+    valid_corruptions: corruptions of each validation outfit, drawn once; more of them help if the outfits are few.
     patience: epochs without a better validation AUC before stopping. optimiser: ``sgd`` has momentum .9.
-    extend: how many times training goes on for half as many epochs again if its best epoch is among the last tenth; not
-    where the schedule has come to its end.
-    schedule: of the learning rate, ``constant`` or ``cosine``, from `warmup` (the share of all steps in which it rises
-    from 0) down to 0 after the last epoch.
+    extend: how many times training is extended by half of its epochs if the best epoch is among the last tenth; not
+    if the schedule has come to its end.
+    schedule: of the learning rate, ``constant``, or ``cosine``, which rises from 0 during `warmup` (a share of all
+    steps) and falls to 0 after the last epoch.
     precision: ``bf16`` computes matmuls in bfloat16, ``auto`` does so if the device has instructions for it.
     compile: let torch compile the model's forward pass; it takes a minute at the start and needs a C++ compiler.
-    features: read all of them into memory (``memory``), or each batch from the file (``stream``); to the same numbers.
-    ``auto`` reads all of them where they take no more than half of the free memory.
+    features: read all of them into memory (``memory``) or each batch from the file (``stream``), with the same results;
+    ``auto`` reads all of them if they take no more than half of the free memory.
     """
 
     objective: Literal["pairwise", "softmax", "sampled-softmax", "batch-softmax"] = "pairwise"

@@ -177,7 +177,7 @@ def test_the_sample_has_a_ceiling(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     assert metrics == ["mrr", "recall@1", "recall@5", "recall@10"]
     verdict = audit(dataset, [path]).verdicts[path.name]
     assert verdict.startswith("season alone reaches MRR .")
-    assert verdict.endswith("here records are labels of the answer, and no floor.")
+    assert verdict.endswith("so records are labels of the answer and not a floor.")
     names = ("words", "records", "records_and_ids", "ceiling")
     assert [is_floor(name, dataset) for name in names] == [True, False, False, False]
     dataset.info["layout"] = "table"

@@ -103,7 +103,7 @@ def test_the_command_prints_it_as_text_and_json(dataset):
     result = CliRunner().invoke(app, ["check", str(dataset.path)])
     assert result.exit_code == 0, result.output
     assert "8 items (" in result.output
-    assert "3 items can be in no look" in result.output
+    assert "3 items that no look can use" in result.output
     data = json.loads(CliRunner().invoke(app, ["check", str(dataset.path), "--json"]).output)
     assert data["same_pictures"] == [["t1", "t2"]]
     assert {part["column"] for part in data["missing"]} >= {"price", "link", "stock"}

@@ -103,9 +103,10 @@ def test_five_sentences_say_what_the_numbers_say():
         "By AUC on the hardest questions, the best model measured is above the strongest floor on MANGO (0.801 against "
         "0.612).",
         "Two-tower is not to be claimed (fewer than 5 seeds) ahead of or behind ADD-GNN without knowledge on MANGO.",
-        "Records of the items (columns, counts, picture files), without a look at a garment, reach 0.612 on MANGO.",
-        "Of ADD-GNN, the graph has not been measured; transfer by designers' masks has not been measured.",
-        "Designers, trusted as far as held-out outfits say, add to no knowledge and to shuffled designers on "
+        "Records of the items (columns, counts, picture files) reach, without looking at a garment, 0.612 on MANGO.",
+        "In ADD-GNN, the graph has not been measured; transfer by designers' masks has not been measured.",
+        "Designers, trusted as far as held-out outfits support it, help more than no knowledge and more than shuffled "
+        "designers on "
         "“Words” (up to +0.0139; with 0 own outfits).",
     ]
 
@@ -125,16 +126,16 @@ def test_other_numbers_make_other_sentences():
     first, second, _, fourth, fifth = conclusions(
         {"mango": recipe_results(), "ccp": changed}, {"mango": before}, {"words": curve(none=(0.0139, "higher"))}
     )
-    assert "on MANGO (0.801 against 0.612); not shown to be apart from the strongest floor on CCP (0.801" in first
+    assert "on MANGO (0.801 against 0.612); not shown to differ from the strongest floor on CCP (0.801" in first
     assert second == (
         "Two-tower is behind ADD-GNN without knowledge on CCP; equivalent to NGNN on CCP; not to be claimed (fewer "
         "than 5 seeds) ahead of or behind ADD-GNN without knowledge on MANGO."
     )
     assert fourth == (
-        "Of ADD-GNN, the graph is not shown to matter on CCP; transfer by designers' masks helps on CCP, hurts on "
+        "In ADD-GNN, the graph is not shown to matter on CCP; transfer by designers' masks helps on CCP, hurts on "
         "MANGO (partly by earlier measurements)."
     )
-    assert fifth.endswith("are not shown to add anything on “Words”.")
+    assert fifth.endswith("are not shown to help on “Words”.")
     bare = recipe_results(
         lines=[line("model", OURS, 0.801), line("control", f"{OURS}, no memory", 0.7), *many],
         compared=[compared(OURS, "NGNN", 0.1, "higher"), compared(f"{OURS}, no memory", "NGNN", 0.0, "not shown")],

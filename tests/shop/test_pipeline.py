@@ -121,7 +121,10 @@ def test_a_shop_without_outfits_gets_looks_of_style_and_rules_and_says_so(
     made = build(export, tmp_path / "shop", rules=rules, say=lambda stage, line: messages.append(line))
     assert made.index.run.name == "starter"
     assert made.page.read_text().count('class="look"') >= 1
-    assert "Nothing was learned, for there are no outfits: looks follow likeness of style and 1 rule." in messages
+    assert (
+        "Nothing was learned, because there are no outfits: looks combine items of similar style and follow 1 rule."
+        in messages
+    )
     assert made.unlearned in messages
     assert made.unlearned in made.page.read_text()
     assert not (tmp_path / "shop" / "data" / "questions").exists()
@@ -131,10 +134,10 @@ def test_a_shop_without_outfits_gets_looks_of_style_and_rules_and_says_so(
     code, out, _ = Shell(monkeypatch, capsys)("build", export, tmp_path / "shop")
     assert code == 0
     assert out.splitlines()[-1].startswith(
-        "Nothing was learned, for there are no outfits: looks follow likeness of style alone. Add orders, wish lists"
+        "Nothing was learned, because there are no outfits: looks combine items of similar style. Add orders"
     )
     assert Index(tmp_path / "shop" / "index").run.model.config.rules == 0
-    assert "looks follow likeness of style alone. Build again" in made.page.read_text()
+    assert "looks combine items of similar style. Build again" in made.page.read_text()
 
 
 def test_what_cannot_be_built_is_refused_in_one_sentence(built: tuple[Path, Path], tmp_path: Path) -> None:

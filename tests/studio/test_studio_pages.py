@@ -70,7 +70,9 @@ def test_the_start_page_says_what_the_model_learned_from(client, view, monkeypat
     assert "Nothing was learned" not in page
     monkeypatch.setitem(config, "model", "starter")
     monkeypatch.setitem(config, "settings", {"rules": 2})
-    sentence = "Nothing was learned, for there are no outfits: looks follow likeness of style and 2 rules."
+    sentence = (
+        "Nothing was learned, because there are no outfits: looks combine items of similar style and follow 2 rules."
+    )
     assert sentence in client.get("/").text
 
 

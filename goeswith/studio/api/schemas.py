@@ -238,7 +238,7 @@ class SwapResponse(ResponseModel):
     """One item for another."""
 
     removed: str
-    added: str | None = Field(description="null: the item is only taken out, for the outfit has too many such.")
+    added: str | None = Field(description="null: the item is only taken out, as the outfit has too many of its kind.")
     look: LookResponse
     gain: Number
 

@@ -40,7 +40,7 @@ NOTHING: dict[str, Any] = {"columns": [], "rows": [], "trouble": "", "sentence":
 MODELS_IN_WORDS = {
     "two-tower": "Two-tower", "add-gnn": "ADD-GNN", "akd-dbpr": "AKD-DBPR", "ngnn": "NGNN", "bilstm": "Bi-LSTM",
     "bpr-dae": "BPR-DAE", "csa-net": "CSA-Net", "outfit-transformer": "Outfit Transformer", "sce-net": "SCE-Net",
-    "type-aware": "Type-Aware", "group-towers": "Group towers", "starter": "Starter, likeness of style",
+    "type-aware": "Type-Aware", "group-towers": "Group towers", "starter": "Starter, similar style",
 }  # fmt: skip
 
 
