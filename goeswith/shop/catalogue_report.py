@@ -168,14 +168,15 @@ def _completed(goods: Shelf, groups: np.ndarray) -> np.ndarray:
 def _same_pictures(dataset: Dataset) -> tuple[list[list[str]], str]:
     """Ids of items of different products with one picture, and by what they were compared."""
     items, goods = dataset.catalogue.items, shelf(dataset.catalogue)
-    pictured = items["image"].is_not_null().to_numpy()
     if features_path(dataset, PICTURES).is_file():
         features = load_features(dataset, PICTURES)
         keys = np.where(features.present, 0, -1)
         number, compared = same_pictures(keys, lambda rows: features.values[rows]), f"features of {PICTURES}"
         pictured = features.present
     else:
-        prints = [sha256(dataset.path / name) if name else "" for name in items["image"]]
+        paths = [dataset.path / name if name else None for name in items["image"]]
+        prints = [sha256(path) if path and path.is_file() else "" for path in paths]
+        pictured = np.array(prints) != ""  # of what is lost nothing is said
         number, compared = np.unique(prints, return_inverse=True)[1], "equal files; encode it to find near ones"
     table = items.select("item_id").with_columns(
         picture=pl.Series(number), product=pl.Series(goods.products), there=pl.Series(pictured)

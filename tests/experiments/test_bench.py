@@ -83,7 +83,7 @@ def test_questions_are_frozen_where_they_are_missing_and_published_ones_are_aske
 
 def test_questions_of_added_negatives_may_have_a_hyphen(world: Path, monkeypatch: pytest.MonkeyPatch):
     plans: list[object] = []
-    monkeypatch.setattr("goeswith.experiments.bench.freeze", lambda *given, plan, **named: plans.append(plan))
+    monkeypatch.setattr("goeswith.experiments.bench.freeze", lambda *arguments, plan, **named: plans.append(plan))
     with pytest.raises(DataError, match="cannot provide any of the questions test-fitb-same-brand"):
         question_files(recipe(world, questions=("test-fitb-same-brand",)), Dataset(world))
     assert plans == [[("fitb", "same-brand")]]

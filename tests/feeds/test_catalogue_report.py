@@ -85,6 +85,11 @@ def test_seasons_part_a_catalogue_in_two():
 def test_equal_pictures_are_found_by_bytes_and_then_by_features(dataset):
     report = check_catalogue(dataset)
     assert report.same_pictures == [["t1", "t2"]]
+    lost = dataset.path / dataset.catalogue.items.filter(pl.col("item_id") == "s2")["image"][0]
+    picture = lost.read_bytes()
+    lost.unlink()
+    assert check_catalogue(dataset).same_pictures == [["t1", "t2"]]
+    lost.write_bytes(picture)
     assert "equal files" in report.compared
     assert report.unworn == 5
     ids = dataset.catalogue.ids
