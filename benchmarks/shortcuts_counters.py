@@ -45,7 +45,7 @@ class Likelihood:
 
     singles: ItemFloor
     pairs: PairFloor
-    name: str = "category_likelihood"
+    name: str = "category likelihood"
 
     def score(self, items: np.ndarray, mask: np.ndarray) -> np.ndarray:
         """(B,) float64."""
@@ -56,8 +56,8 @@ class Likelihood:
 def counters(dataset: Dataset, train: Outfits | None = None, words: bool = True) -> dict[str, Scorer]:
     """The floors that need no features, and four counts more.
 
-    category_frequency: mean log P of the categories. category_counts: mean log(1 + how often two categories were worn
-    together). category_likelihood: see `Likelihood`. size: the number of items.
+    category frequency: mean log P of the categories. category counts: mean log(1 + how often two categories were worn
+    together). category likelihood: see `Likelihood`. size: the number of items.
     """
     train = dataset.outfits.split("train") if train is None else train
     scorers = fit_floors(dataset.catalogue, train)
@@ -65,7 +65,7 @@ def counters(dataset: Dataset, train: Outfits | None = None, words: bool = True)
         scorers.pop("words", None)
     codes = dataset.catalogue.category_codes
     worn = np.bincount(codes[train.items], minlength=codes.max() + 1) + 1
-    frequency = ItemFloor("category_frequency", np.log(worn / worn.sum())[codes])
+    frequency = ItemFloor("category frequency", np.log(worn / worn.sum())[codes])
     lift = Lift.count(codes, train)
 
     def together(rows: np.ndarray, others: np.ndarray) -> np.ndarray:
@@ -74,7 +74,7 @@ def counters(dataset: Dataset, train: Outfits | None = None, words: bool = True)
 
     more: list[Scorer] = [
         frequency,
-        PairFloor("category_counts", together),
+        PairFloor("category counts", together),
         Likelihood(frequency, PairFloor("category", lift)),
         Size(),
     ]
@@ -128,8 +128,8 @@ def folded_lines(questions: Questions, dataset: Dataset) -> list[Score]:
     for fold in range(FOLDS):
         here = fold_of[owner] == fold
         scorers = counters(dataset, dataset.outfits.take((folds != fold) & (folds >= 0)))
-        scorers["category_published"] = ItemFloor(
-            "category_published", (dataset.catalogue.items["category"] != UNKNOWN).to_numpy().astype(np.float64)
+        scorers["category published"] = ItemFloor(
+            "category published", (dataset.catalogue.items["category"] != UNKNOWN).to_numpy().astype(np.float64)
         )
         for name, scorer in scorers.items():
             if name not in BY_ID:

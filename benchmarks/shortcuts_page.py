@@ -13,7 +13,7 @@ from goeswith.scores import Score
 from goeswith.tables import markdown, value
 
 PAGE = Path(__file__).resolve().parents[1] / "docs" / "shortcuts.md"
-BY_ID = ("popularity", "rarity", "item_pairs")
+BY_ID = ("popularity", "rarity", "item pairs")
 """Counters that know which item it is; all others see labels."""
 
 PUBLISHED: dict[str, tuple[str, float]] = {
@@ -70,8 +70,8 @@ class Section:
         The memory of item pairs is one of ids only where it beats the labels that it falls back to.
         """
         lines = [line for line in self.lines if (line.floor in BY_ID) == by_id and line.floor != "chance"]
-        labels = [line.value for line in self.lines if line.floor in ("category", "category_colour")]
-        lines = [line for line in lines if line.floor != "item_pairs" or line.value > max(labels)]
+        labels = [line.value for line in self.lines if line.floor in ("category", "category colour")]
+        lines = [line for line in lines if line.floor != "item pairs" or line.value > max(labels)]
         return max(lines, key=lambda line: float(line.value), default=None)
 
     @property
@@ -93,11 +93,11 @@ visual model only means what it gains over these rows.
 a mean over its items or item pairs:
 
 - by labels: `category` (how much more often two categories are worn together than expected by chance),
-  `category_counts` (how often, without division), `category_frequency` (how common each category is),
-  `category_likelihood` (both combined: among choices for a blank it prefers what naive Bayes prefers),
-  `category_colour` (`category` for category and colour), `words` (the same for words of the titles), `size` (the number
-  of items), `category_published` (items whose category is published, which are those worn in training);
-- by item id: `popularity` (training outfits that wear the item), `rarity` (minus popularity), `item_pairs` (which
+  `category counts` (how often, without division), `category frequency` (how common each category is),
+  `category likelihood` (both combined: among choices for a blank it prefers what naive Bayes prefers),
+  `category colour` (`category` for category and colour), `words` (the same for words of the titles), `size` (the number
+  of items), `category published` (items whose category is published, which are those worn in training);
+- by item id: `popularity` (training outfits that wear the item), `rarity` (minus popularity), `item pairs` (which
   items were worn together; falls back to the labels). A model can only know this by remembering single items.
 
 **How it is scored.** Equal scores count by expectation, so a constant has exactly chance; a missing score is wrong;

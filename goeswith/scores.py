@@ -70,6 +70,8 @@ class Score:
             DataError: a field is missing.
         """
         values = _fields(cls, line, _OPTIONAL)
+        if values.get("floor"):  # earlier reports have category_colour, item_pairs, records_and_ids
+            values |= {name: str(values[name]).replace("_", " ") for name in ("floor", "scorer")}
         return cls(**values | ({"seeds": tuple(values["seeds"])} if values.get("seeds") is not None else {}))
 
 

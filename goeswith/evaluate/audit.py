@@ -29,7 +29,7 @@ STRONG = 1.5
 
 ALSO = "; other baselines to beat: "
 """In a conclusion between what counts alone and what else a model must beat."""
-ANSWERS = ("records", "records_and_ids")
+ANSWERS = ("records", "records and ids")
 """Floors that are none on the drawn sample, whose columns are all that its taste is made of."""
 SHOWN = 5
 """Clues that a sentence names."""
@@ -48,7 +48,7 @@ class Audit:
 
     scores: file → for each (task, negatives) in it and each floor the headline measure. verdicts: file → one sentence.
     clues: file → every clue of the records alone, the best first. used: file → clue → its part in the floor
-    ``records_and_ids``, which weighs them all.
+    ``records and ids``, which weighs them all.
     """
 
     scores: dict[str, list[Score]]
@@ -100,7 +100,7 @@ def audit(
 
 
 def yardsticks(dataset: Dataset, features: Features | None = None) -> dict[str, Scorer]:
-    """The floors, fit on the training outfits, ``records`` and ``records_and_ids`` when they are first asked.
+    """The floors, fit on the training outfits, ``records`` and ``records and ids`` when they are first asked.
 
     On the drawn sample its true compatibility is there too, as ``ceiling``.
 
@@ -172,9 +172,9 @@ def conclusion(scores: Sequence[Score]) -> str:
             f"{_name(near)} has {_with_interval(near)}"
         )
     more = [score for score in ranked if score.floor not in (*SHORTCUTS, "ceiling")]
-    counted = [score.value for score in scores if score.floor in ("category", "category_colour")]
-    more = [score for score in more if score.floor != "item_pairs" or score.value not in counted]  # fell back
-    more.sort(key=lambda score: score.floor in ("records", "records_and_ids"))
+    counted = [score.value for score in scores if score.floor in ("category", "category colour")]
+    more = [score for score in more if score.floor != "item pairs" or score.value not in counted]  # fell back
+    more.sort(key=lambda score: score.floor in ("records", "records and ids"))
     others = [f"{_name(score)} {_with_interval(score)}" for score in more]
     return sentence + (f"{ALSO}{', '.join(others)}." if others else ".")
 
@@ -194,12 +194,12 @@ def records_sentence(clues: Sequence[ClueScore], used: Mapping[str, float]) -> s
 
 def _name(score: Score) -> str:
     names = {
-        "category_colour": "category + colour",
-        "item_pairs": "memory of item pairs",
+        "category colour": "category + colour",
+        "item pairs": "memory of item pairs",
         "cosine": "cosine of features",
         "standardised": "cosine of standardised features",
         "records": "all records together",
-        "records_and_ids": "all records and ids together",
+        "records and ids": "all records and ids together",
     }
     return names.get(str(score.floor), str(score.floor))
 

@@ -29,7 +29,7 @@ from goeswith.scores import Score
 if TYPE_CHECKING:
     from goeswith.data.dataset import Dataset
 
-FLOORS = ("chance", "popularity", "item_pairs", "cosine", "standardised", "ceiling")
+FLOORS = ("chance", "popularity", "item pairs", "cosine", "standardised", "ceiling")
 """Floors whose retrieval is measured. The others are no better than these, or too slow to ask a million outfits."""
 FITTED = ("+ popularity", "+ shortlist")
 """Corrections that are shown beside a scorer, see `goeswith.evaluate.reranking`: α alone for the best recall; and what

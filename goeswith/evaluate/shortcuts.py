@@ -62,7 +62,7 @@ class Shortcuts:
     @property
     def floors(self) -> dict[str, Scorer]:
         """All clues together: those that read no id, and all of them."""
-        both = (RecordsFloor("records", self, False), RecordsFloor("records_and_ids", self, True))
+        both = (RecordsFloor("records", self, False), RecordsFloor("records and ids", self, True))
         return {floor.name: floor for floor in both}
 
     @cached_property

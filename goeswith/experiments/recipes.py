@@ -323,6 +323,8 @@ class _Page:
 
     def pairing(self, table: dict[str, Any], number: int, models: list[Experiment]) -> Pairing:
         section = ("compare", number)
+        words = str(table.get("second")).replace("_", " ")
+        table |= {"second": words} if words in FLOORS else {}  # item_pairs is item pairs
         self.check(table, _COMPARE, ("first", "second"), section)
         names = {"first": _names(models), "second": [*_names(models), *FLOORS]}
         for field, allowed in names.items():

@@ -117,9 +117,9 @@ def measure_floors(
         reports = [report(answer(scorer, questions), dataset) for questions in sets]
         if catalogue is not None and name in FLOORS:
             reports += measure_retrieval(scorer, catalogue)
-        title, kind = name.replace("_", " "), "floor" if is_floor(name, dataset) else "ceiling"
+        kind = "floor" if is_floor(name, dataset) else "ceiling"
         note = LABELS if kind == "ceiling" and name != "ceiling" else ""
-        rows.append(Row(title, kind, means(title, [reports]), note))
+        rows.append(Row(name, kind, means(name, [reports]), note))
     return rows
 
 

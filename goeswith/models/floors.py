@@ -35,13 +35,13 @@ def fit_floors(catalogue: Catalogue, train: Outfits, features: Features | None =
 
     chance: one score for everything. popularity: mean log(1 + training outfits that wear the item). rarity: less
     that; where items are worn once, wrong ones drawn from everywhere have been seen in training and true ones not.
-    category: mean `Lift` over the item pairs. category_colour: the same for (category, colour), which falls back
-    to the categories' lift where it was never seen. item_pairs: the same for the items themselves, which falls back
-    to category_colour: what memory alone can do. words: mean lift of the word pairs of two titles. season: share of
+    category: mean `Lift` over the item pairs. category colour: the same for (category, colour), which falls back
+    to the categories' lift where it was never seen. item pairs: the same for the items themselves, which falls back
+    to category colour: what memory alone can do. words: mean lift of the word pairs of two titles. season: share of
     item pairs of the same known season. cosine: mean cosine over the item pairs of the frozen features; NaN where an
     item has none. standardised: the same with every dimension at mean 0 and deviation 1 over the items of the
     training outfits, each encoder of like weight.
-    category_colour, words and season are left out where the catalogue says no colour, title or season, cosine and
+    category colour, words and season are left out where the catalogue says no colour, title or season, cosine and
     standardised without `features`.
     """
     worn = np.log1p(np.bincount(train.items, minlength=len(catalogue)))
@@ -56,8 +56,8 @@ def fit_floors(catalogue: Catalogue, train: Outfits, features: Features | None =
     if names:
         both = catalogue.category_codes * (len(names) + 1) + colours + 1  # an unknown colour is one of its own
         fine = Lift.count(np.unique(both, return_inverse=True)[1].reshape(-1), train, coarse=category)
-        floors.append(PairFloor("category_colour", fine))
-    floors.append(PairFloor("item_pairs", Lift.count(np.arange(len(catalogue)), train, coarse=fine)))
+        floors.append(PairFloor("category colour", fine))
+    floors.append(PairFloor("item pairs", Lift.count(np.arange(len(catalogue)), train, coarse=fine)))
     if (words := WordLift.count(catalogue, train)) is not None:
         floors.append(PairFloor("words", words))
     seasons, names = catalogue.codes("season")

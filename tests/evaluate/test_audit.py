@@ -178,7 +178,7 @@ def test_the_sample_has_a_ceiling(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     verdict = audit(dataset, [path]).verdicts[path.name]
     assert verdict.startswith("season alone reaches MRR .")
     assert verdict.endswith("so records are labels of the answer and not a floor.")
-    names = ("words", "records", "records_and_ids", "ceiling")
+    names = ("words", "records", "records and ids", "ceiling")
     assert [is_floor(name, dataset) for name in names] == [True, False, False, False]
     dataset.info["layout"] = "table"
     assert is_floor("records", dataset)

@@ -36,6 +36,9 @@ def test_what_is_not_set_is_not_written_but_for_the_interval() -> None:
     assert list(full.to_dict()) == ["floor", "headline", *ALWAYS, "alpha", "beta", "gamma", "seeds"]
     for score in (plain, full):
         assert Score.from_dict(json.loads(json.dumps(score.to_dict()))) == score
+    earlier = made_score("item_pairs", 0.5, floor="item_pairs").to_dict()
+    assert Score.from_dict(earlier) == made_score("item pairs", 0.5, floor="item pairs")
+    assert Score.from_dict(made_score("my_run", 0.5).to_dict()).scorer == "my_run"
     judged = made_difference(0.1, 0.05, 0.15, 0.01, p_holm=0.02, shows="higher")
     assert Difference.from_dict(json.loads(json.dumps(judged.to_dict()))) == judged
 

@@ -77,8 +77,8 @@ def test_what_was_planted_is_named_and_solves_the_questions(tmp_path: Path, plan
     result = audit(dataset)
     file = "test-compat-matched.parquet"
     values = {score.floor: score.value for score in result.scores[file]}
-    assert values["records_and_ids"] > 0.9
-    assert values["records"] < values["records_and_ids"] + 0.01
+    assert values["records and ids"] > 0.9
+    assert values["records"] < values["records and ids"] + 0.01
     assert values["popularity"] < 0.6
     best = result.clues[file][0]
     assert clue in best.name

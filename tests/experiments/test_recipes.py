@@ -59,6 +59,8 @@ def test_common_settings_go_to_the_models_that_have_them_and_own_ones_come_last(
     assert (recipe.seeds, recipe.encoder, recipe.designers) == ((0, 3), None, "data/designers")
     assert recipe.pairings[0].second == "untaught" + WITH_RULES
     assert recipe.only(["CSA-Net"]).pairings == recipe.pairings[1:]  # floors are always there
+    earlier = read(tmp_path, GOOD.replace('"records"', '"records_and_ids"'))  # as they were once spelt
+    assert earlier.pairings[1].second == "records and ids"
 
 
 def test_a_model_reads_the_encoder_of_its_own_or_else_the_recipes(tmp_path: Path):

@@ -98,8 +98,8 @@ def naive_scores(catalogue: Catalogue, train: Outfits, features: SimpleNamespace
         "popularity": np.mean([math.log(1 + worn[i]) for i in outfit]),
         "rarity": -np.mean([math.log(1 + worn[i]) for i in outfit]),
         "category": np.mean([lift(i, j) for i, j in pairs]),
-        "category_colour": np.mean([fine_lift(i, j) for i, j in pairs]),
-        "item_pairs": np.mean([item_lift(i, j) for i, j in pairs]),
+        "category colour": np.mean([fine_lift(i, j) for i, j in pairs]),
+        "item pairs": np.mean([item_lift(i, j) for i, j in pairs]),
         "season": np.mean([season[i] is not None and season[i] == season[j] for i, j in pairs]),
         "cosine": np.mean([cosine(i, j) for i, j in pairs]),
         "standardised": np.mean([cosine(i, j, standard) for i, j in pairs]),
@@ -128,7 +128,7 @@ def test_every_floor_agrees_with_the_loop(monkeypatch: pytest.MonkeyPatch, block
 
 @pytest.mark.parametrize(
     "name",
-    ["chance", "popularity", "rarity", "category", "category_colour", "item_pairs", "season", "cosine", "standardised"],
+    ["chance", "popularity", "rarity", "category", "category colour", "item pairs", "season", "cosine", "standardised"],
 )
 def test_order_padding_and_company_change_no_bit(name: str) -> None:
     catalogue, train = world(seed=1)
@@ -147,7 +147,7 @@ def test_order_padding_and_company_change_no_bit(name: str) -> None:
 def test_floors_that_the_catalogue_cannot_have_are_absent() -> None:
     catalogue, train = world()
     bare = Catalogue(catalogue.items.drop("colour", "season"))
-    assert list(fit_floors(bare, train)) == ["chance", "popularity", "rarity", "category", "item_pairs"]
+    assert list(fit_floors(bare, train)) == ["chance", "popularity", "rarity", "category", "item pairs"]
 
 
 def test_a_rare_colour_pair_falls_back_to_its_categories() -> None:
@@ -158,7 +158,7 @@ def test_a_rare_colour_pair_falls_back_to_its_categories() -> None:
     train = outfits_of(catalogue, [[0, 1]] * 20 + [[0, 2]])
     fitted: dict[str, Scorer] = fit_floors(catalogue, train)
     never_worn = padded([[3, 4], [3, 5]])  # blue x with blue y, blue x with blue z
-    assert np.array_equal(fitted["category_colour"].score(*never_worn), fitted["category"].score(*never_worn))
+    assert np.array_equal(fitted["category colour"].score(*never_worn), fitted["category"].score(*never_worn))
     high, low = fitted["category"].score(*padded([[0, 1], [1, 2]]))
     assert high > 0 > low
 
@@ -167,7 +167,7 @@ def test_item_pairs_remember_what_was_worn_together() -> None:
     items = pl.DataFrame({"item_id": list("abcd"), "category": ["x", "y"] * 2})
     catalogue = Catalogue(items)
     fitted = fit_floors(catalogue, outfits_of(catalogue, [[0, 1]] * 5 + [[2, 3]] * 5))
-    together, apart = fitted["item_pairs"].score(*padded([[0, 1], [0, 3]]))
+    together, apart = fitted["item pairs"].score(*padded([[0, 1], [0, 3]]))
     assert together > fitted["category"].score(*padded([[0, 1]]))[0] > apart
 
 
@@ -192,7 +192,7 @@ def test_a_feature_vector_of_zeros_points_nowhere() -> None:
 def test_no_training_outfits_leave_constant_counts() -> None:
     catalogue, train = world()
     fitted = fit_floors(catalogue, train.take([]))
-    for name in ("popularity", "category", "category_colour", "item_pairs"):
+    for name in ("popularity", "category", "category colour", "item pairs"):
         assert np.array_equal(fitted[name].score(*padded(ROWS)), np.zeros(len(ROWS)))
 
 

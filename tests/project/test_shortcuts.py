@@ -197,7 +197,7 @@ def test_likelihood_is_naive_bayes_over_the_choices_for_a_blank(tmp_path: Path) 
             expected = ends[first] * ends[second] / whole
             score += math.log((pair[frozenset((first, second))] + 1) / (expected + 1))
         rows_of = np.array([[code["a900"], code["b900"], code[candidate]]])
-        got = scorers["category_likelihood"].score(rows_of, np.ones((1, 3), bool))
+        got = scorers["category likelihood"].score(rows_of, np.ones((1, 3), bool))
         assert got == pytest.approx(score / 3, abs=1e-6)
 
 
@@ -234,7 +234,7 @@ def test_bad_rows_of_the_same_categories_are_at_chance_for_every_counter_of_fold
     assert partners(questions).tolist() == [*range(60), *range(60)]
     for line in folded_lines(questions, dataset):
         assert line.value == 0.5, line.floor
-        assert line.floor not in ("popularity", "rarity", "item_pairs")
+        assert line.floor not in ("popularity", "rarity", "item pairs")
     (note,) = shortcuts.permuted(questions, dataset)
     assert "100.00% of the 180 places" in note
     assert "the very items" in note
@@ -300,7 +300,7 @@ def test_plain_loops_count_the_same_on_the_released_protocol(real: Path, tmp_pat
     (tmp_path / "polyvore-maryland").symlink_to(real / "polyvore-maryland")
     dataset = create(ngnn_protocol.read(tmp_path / "polyvore-maryland"), tmp_path / "ngnn", layout="polyvore-maryland")
     questions = read_questions(dataset.path / "questions" / "released-test-fitb.parquet", dataset.catalogue)
-    scorers = {"category_counts": counters(dataset)["category_counts"]}
+    scorers = {"category counts": counters(dataset)["category counts"]}
     (line,) = shortcuts.lines_of(
         questions, dataset, {n: Slots(f, dataset.catalogue.category_codes) for n, f in scorers.items()}
     )

@@ -11,16 +11,18 @@ from goeswith.tables import headlines, title
 
 NAMES = {
     "chance": "guessing", "popularity": "what is worn most", "rarity": "what is worn least",
-    "category": "categories worn together", "category_colour": "categories and colours worn together",
-    "item_pairs": "items worn together before", "words": "words of titles worn together", "season": "the same season",
-    "records": "all that the item table says", "records_and_ids": "all that the item table says, with ids",
+    "category": "categories worn together", "category colour": "categories and colours worn together",
+    "item pairs": "items worn together before", "words": "words of titles worn together", "season": "the same season",
+    "records": "all that the item table says", "records and ids": "all that the item table says, with ids",
     "cosine": "looking alike", "standardised": "looking alike, adjusted", "ceiling": "the true taste",
 }  # fmt: skip
 """Floors in words."""
-COUNTERS = ("popularity", "rarity", "category", "category_colour", "item_pairs", "words", "season", "records",
-            "records_and_ids")  # fmt: skip
+COUNTERS = ("popularity", "rarity", "category", "category colour", "item pairs", "words", "season", "records",
+            "records and ids")  # fmt: skip
 """Floors that only count what was worn, without a look at a picture."""
 PICKS, PAIRS = "fitb", "compat"
+ASKED = {PICKS: "Finding the missing piece", PAIRS: "Telling a worn outfit from a mixed one"}
+"""Kind of question, of those that `headlines` has → what is asked."""
 
 
 @dataclass(frozen=True)
@@ -37,9 +39,13 @@ class Bar:
 
 @dataclass(frozen=True)
 class Chart:
-    """All scorers on one kind of question, the best first; chance: where guessing ends, in per cent."""
+    """All scorers on one kind of question, the best first.
+
+    title: what they have to do. measure: how it is measured. chance: where guessing ends, in per cent.
+    """
 
     title: str
+    measure: str
     chance: float
     bars: list[Bar]
 
@@ -115,7 +121,7 @@ def _comparison(line: Difference, name: str, other: Score) -> str:
 
 def _chart(column: tuple[str, str, str], model: Report, floors: Mapping[str, Report]) -> Chart:
     named = [("this model", _at(model, column), True)]
-    named += [(NAMES.get(name, name.replace("_", " ")), _at(report, column), False) for name, report in floors.items()]
+    named += [(NAMES.get(name, name), _at(report, column), False) for name, report in floors.items()]
     scored = [(name, score, is_model) for name, score, is_model in named if score is not None]
     scored.sort(key=lambda row: -row[1].value)
     bars = [
@@ -130,7 +136,7 @@ def _chart(column: tuple[str, str, str], model: Report, floors: Mapping[str, Rep
         for name, score, is_model in scored
     ]
     chance = _at(floors["chance"], column) if "chance" in floors else None
-    return Chart(title(column), 0.0 if chance is None else round(100 * chance.value, 1), bars)
+    return Chart(ASKED[column[0]], title(column), 0.0 if chance is None else round(100 * chance.value, 1), bars)
 
 
 def _width(value: float) -> float:
