@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from goeswith.cli.options import LARGEST_SEED
+from goeswith.cli.options import LARGEST_SEED, DatasetArgument, JsonOption
 from goeswith.errors import DataError
 
 if TYPE_CHECKING:
@@ -20,9 +20,6 @@ if TYPE_CHECKING:
 app = typer.Typer(help="Mine rules for tops and bottoms, check a rule file, explain a run.")
 
 RunArgument = Annotated[Path, typer.Argument(metavar="RUN", help="Run trained with --rules.")]
-DatasetArgument = Annotated[
-    str, typer.Argument(metavar="DATASET", help="Data set folder; FOLDER#SOURCE for one source of it.")
-]
 
 
 @app.command()
@@ -90,7 +87,7 @@ def check(
     seed: Annotated[
         int, typer.Option(min=0, max=LARGEST_SEED, help="Random seed of triplets, if none are published.")
     ] = 0,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")] = False,
+    as_json: JsonOption = False,
 ) -> None:
     """Measure how often each rule of a file applies and is right.
 

@@ -57,7 +57,7 @@ def gather(
     """Outfits from all tables there are.
 
     Args:
-        places: name of `BESIDE` → a table, or None for the one of that name in the folder `source`, if any.
+        paths: name of `BESIDE` → a table, or None for the one of that name in the folder `source`, if any.
         items: item_id, group, and product_id if known. item_of: id of a variant → item id.
         skip_bad: continue if a table gives no outfit.
 

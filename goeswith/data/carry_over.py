@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import shlex
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -125,13 +126,13 @@ def _info(path: Path) -> dict[str, str]:
 
 def _remade(path: Path, info: dict[str, str], dest: Path) -> str:
     """The command that made a question file."""
-    from goeswith.data.freeze import PLAN
+    from goeswith.data.freeze import PLAN, file_stem
 
     made = {name: info.get(name, "") for name in ("split", "task", "negatives", "seed")}
     seed = f" --seed {made['seed']}" if made["seed"] not in ("", "0") else ""
-    kind = f" --task {made['task']} --negatives {made['negatives']}"
+    kind = f" --task {made['task']} --negatives {shlex.quote(made['negatives'])}"
     if made["split"] not in SPLITS:
         return f"goeswith questions {dest} --outfits {made['split']}.csv{kind}{seed} --out {dest}/questions/{path.name}"
-    before = path.name.removesuffix(f"{made['split']}-{made['task']}-{made['negatives']}.parquet").removesuffix("-")
+    before = path.stem.removesuffix(file_stem(made["split"], made["task"], made["negatives"])).removesuffix("-")
     source = f"{dest}#{before}" if before else str(dest)
     return f"goeswith questions {source}{'' if (made['task'], made['negatives']) in PLAN else kind}{seed}"

@@ -173,7 +173,13 @@ def feature_paths(dataset: Dataset, encoder: str | None = None) -> list[Path]:
         raise DataError(f"{dataset.path} has no features yet; run goeswith encode {dataset.path}")
     if len(paths) > 1:
         encoders = [read_metadata(path).get("encoder", path.stem) for path in paths]
-        return feature_paths(dataset, "+".join(name for name in encoders if name not in (TOKENS, WORD_IDS)))
+        vectors = [name for name in encoders if name not in (TOKENS, WORD_IDS)]
+        if not vectors:
+            raise DataError(
+                f"{dataset.path} has only numbers of words ({there}); run goeswith encode {dataset.path}, or name "
+                "those that are wanted: --encoder"
+            )
+        return feature_paths(dataset, "+".join(vectors))
     return paths
 
 

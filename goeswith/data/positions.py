@@ -70,7 +70,7 @@ def list_positions(
     """Every place of a split's outfits that has a matched candidate; see the module and `goeswith.data.negatives`.
 
     Args:
-        usable: (U,) bool, items that may be asked about. known: outfits that no candidate may complete.
+        usable: (U,) bool, items that may be asked about. known_outfits: that no candidate may complete.
     """
     outfits, _ = outfits.keep(usable)
     drawer = Negatives(catalogue, outfits, "matched", usable, known_outfits)
@@ -78,7 +78,7 @@ def list_positions(
     outfits = outfits.take(random.permutation(len(outfits)))
     items, mask = (torch.from_numpy(part) for part in outfits.padded())
     owner, position = (part.numpy() for part in drawer.blanks(items, mask, 1).nonzero(as_tuple=True))
-    parts: list[tuple[np.ndarray, ...]] = []
+    parts: list[tuple[np.ndarray, ...]] = [(np.zeros(0, np.int64), np.zeros(0, np.int64), np.zeros(0)) * 2]
     total = 0
     for start in range(0, len(owner), _BLOCK):
         own, spot = owner[start : start + _BLOCK], torch.from_numpy(position[start : start + _BLOCK])
@@ -119,7 +119,7 @@ def _within(outfits: Outfits, parts: list[np.ndarray], budget: int) -> Positions
     """The first places whose outfits are whole and whose candidates are at most `budget` (the first outfit always)."""
     owner, position, share, at, rows, weights = parts
     used = np.cumsum(np.bincount(owner[at], minlength=len(outfits)))
-    count = max(1, int((used <= budget).sum()))
+    count = min(max(1, int((used <= budget).sum())), len(outfits))
     last = int(np.searchsorted(owner, count))
     end = int(np.searchsorted(at, last))
     return Positions(

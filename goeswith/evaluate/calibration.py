@@ -97,7 +97,7 @@ class Scale:
             why = "%s has no validation outfits to calibrate scores by, so there is no probability and no percentile"
             log.warning(why, dataset.path)
             return None
-        training = scorable(scorer, dataset, "train", other=True)
+        held_out = scorable(scorer, dataset, "train", other=True)
         valid = scorable(scorer, dataset, "valid")
         drawn = cases(scorer, dataset, "valid", negatives=negatives, seed=seed) if len(valid) else None
         served = len(np.unique(drawn.outfits)) if drawn else 0
@@ -113,8 +113,8 @@ class Scale:
             return None
         means, spreads = _by_size(scorer, valid, seed)
         slope, intercept = _platt(_standard(drawn.scores, drawn.sizes, means, spreads), drawn.good)
-        own = np.asarray(scorer.score(*training.padded()), dtype=np.float64)
-        own = _standard(own, training.lengths, means, spreads)
+        own = np.asarray(scorer.score(*held_out.padded()), dtype=np.float64)
+        own = _standard(own, held_out.lengths, means, spreads)
         quantiles = np.quantile(own[~np.isnan(own)], np.linspace(0, 1, QUANTILES))
         return cls(
             means=tuple(means.tolist()),

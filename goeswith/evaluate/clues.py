@@ -25,9 +25,8 @@ class Clue:
     of_ids: bool = False
 
 
-def clues(records: Records, counted: Outfits) -> list[Clue]:
-    """All clues that the records allow, whose counts come from the outfits `counted`."""
-    size = len(next(iter(records.codes.values()))) if records.codes else int(counted.items.max(initial=-1)) + 1
+def clues(records: Records, counted: Outfits, size: int) -> list[Clue]:
+    """All clues that the records of `size` items allow, whose counts come from the outfits `counted`."""
     worn, pairs = np.log1p(np.bincount(counted.items, minlength=size)), worn_pairs(counted)
     result = [Clue("popularity", _Mean(worn)), Clue("item pairs", Lift.of(np.arange(len(worn)), pairs))]
     for name, codes in records.codes.items():

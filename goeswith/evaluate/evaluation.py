@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
@@ -29,8 +30,9 @@ class Evaluation:
     """What `evaluate` measured.
 
     summary: of each question file the floors, then the scorers. retrieval: the same over the whole catalogue, also with
-    corrections. compared: the first scorer minus each other, paired by question. reports: file stem (or ``retrieval``)
-    → what each scorer answered. calibration: name of a run → how far its probabilities can be relied on.
+    corrections. compared: the first scorer minus each other, paired by question. reports: file stem (or ``retrieval``),
+    with a number where an earlier file has the same one → what each scorer answered.
+    calibration: name of a run → how far its probabilities can be relied on.
     outside: the files of scores, with counts of what was wrong in them. notes: name of a run → what computed it.
     """
 
@@ -117,7 +119,8 @@ def evaluate(
         summary += floor_scores(asked, dataset, floors)
         summary += [score for each in measured for score in each.summary]
         compared += _differences(measured)
-        reports.setdefault(file.stem, []).extend(measured)
+        stems = itertools.chain([file.stem], (f"{file.stem}-{number}" for number in itertools.count(2)))
+        reports[next(stem for stem in stems if stem not in reports)] = measured
     retrieved: list[Score] = []
     if retrieval and scorers and not questions:
         retrieved, plain = _retrieval(dataset, floors, scorers, features)

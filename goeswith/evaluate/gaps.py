@@ -39,7 +39,7 @@ class Filler(Scorer, Protocol):
 class Gaps:
     """Outfits with one place each whose item is to be found again.
 
-    items: (G, n) int64 catalogue rows, the worn item at its place. mask: (G, n) bool. place: (G,) int64.
+    items: (G, n) int64 catalogue rows, the worn item at its place. mask: (G, n) bool. position: (G,) int64 that place.
     worn: (G, N) int64 all items of the outfit, −1 where padded: none but the asked one is a candidate.
     pools: (U,) int64, which items compete with each other; −1 = is never offered.
     outfit_ids: (G,) object array of str.

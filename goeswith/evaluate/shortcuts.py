@@ -78,14 +78,17 @@ class Shortcuts:
     @cached_property
     def clues(self) -> list[Clue]:
         """Counted in all training outfits."""
-        return clues(self.records, self.train)
+        return self._counted_in(self.train)
 
     @cached_property
     def folds(self) -> list[tuple[int, Outfits, list[Clue]]]:
         """Number and outfits of each fold, and the clues counted in the other folds."""
         fold = np.random.default_rng(0).permutation(len(self.train)) % FOLDS
         parts = [(kind, self.train.take(fold == kind), self.train.take(fold != kind)) for kind in range(FOLDS)]
-        return [(kind, own, clues(self.records, others)) for kind, own, others in parts if len(own) and len(others)]
+        return [(kind, own, self._counted_in(others)) for kind, own, others in parts if len(own) and len(others)]
+
+    def _counted_in(self, outfits: Outfits) -> list[Clue]:
+        return clues(self.records, outfits, len(self.dataset.catalogue))
 
     def fitted_to(self, questions: Questions, ids: bool = True) -> Fitted:
         """The regression for questions of this task and these negatives; with `ids`, over clues of ids too."""

@@ -111,7 +111,7 @@ def question_files(recipe: Recipe, dataset: Dataset) -> tuple[list[Path], list[s
             have = ", ".join(sorted(file.stem for file in folder.glob("o*-*.parquet"))) or "none"
             raise DataError(f"{dataset.path} has no questions {name!r} (there are: {have}); fix the recipe")
         if not path.exists():
-            split, task, negatives = name.split("-")
+            split, task, negatives = name.split("-", 2)
             freeze(
                 dataset.catalogue, dataset.outfits, folder, dataset=dataset.name, splits=(split,),
                 plan=[(task, negatives)], prefix=dataset.outfit_source,

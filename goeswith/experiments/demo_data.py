@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 from collections.abc import Callable
 from pathlib import Path
 
@@ -99,7 +100,7 @@ def _demo(dataset: Dataset, data: str, out: Path, seed: int, clock: Clock) -> Pa
         right=right,
         wrong=wrong,
         reliability=calibrated(scorer, dataset, seed=seed),
-        commands=[f"goeswith demo --data {data} --out {out} --seed {seed}"],
+        commands=[shlex.join(["goeswith", "demo", "--data", data, "--out", str(out), "--seed", str(seed)])],
     )
     written = page(dataset, findings, out / "report.html")
     clock.note(str(written))

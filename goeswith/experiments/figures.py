@@ -83,7 +83,7 @@ def sheet(
             stamp = {"Date": None} if kind == ".svg" else {"CreationDate": None} if kind == ".pdf" else {}
             figure.savefig(partial, format=kind[1:], dpi=200, metadata=stamp)
             if kind == ".svg":
-                partial.write_text(compact(partial.read_text()))
+                partial.write_text(compact(partial.read_text(encoding="utf-8")), encoding="utf-8")
 
 
 def compact(svg: str) -> str:

@@ -159,13 +159,8 @@ class Recipe:
 
         It shows that all of it runs; its numbers mean nothing.
         """
-        models: dict[str, Experiment] = {}
-        for experiment in self.models:
-            settable = _setting_names(experiment)
-            small = tuple(setting for setting in TINY if setting.partition("=")[0] in settable)
-            like = models[experiment.like.name] if experiment.like else None
-            models[experiment.name] = replace(experiment, settings=(*experiment.settings, *small), like=like)
-        return replace(self, name=f"{self.name}-tiny", seeds=self.seeds[:1], models=tuple(models.values()))
+        models = tuple(_tiny(experiment) for experiment in self.models)
+        return replace(self, name=f"{self.name}-tiny", seeds=self.seeds[:1], models=models)
 
     def only(self, names: Sequence[str]) -> Recipe:
         """The recipe with these models alone, and the pairings of those; all of it where no name is given.
@@ -389,6 +384,14 @@ def _defaults(experiment: Experiment) -> dict[str, Any]:
     if experiment.rules:
         configs["rules"] = RulesConfig()
     return configs | {name: source_class(name).config() for name in experiment.sources()}
+
+
+def _tiny(experiment: Experiment) -> Experiment:
+    """The experiment in the smallest sizes, like the same of the one that it is like."""
+    settable = _setting_names(experiment)
+    small = tuple(setting for setting in TINY if setting.partition("=")[0] in settable)
+    like = _tiny(experiment.like) if experiment.like else None  # which may not be among the models that were chosen
+    return replace(experiment, settings=(*experiment.settings, *small), like=like)
 
 
 def _setting_names(experiment: Experiment) -> set[str]:

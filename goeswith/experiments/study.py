@@ -137,15 +137,35 @@ def _value(path: Path, name: str, value: Any) -> Any:
     Raises:
         ConfigError: it is of another kind, or not one of the choices.
     """
-    lists = {"outfits", "seeds", "arms", "set", "few"}
-    if isinstance(value, list) != (name in lists) or (name not in lists and not isinstance(value, (str, int))):
-        raise ConfigError(f"{path}: {name} must be {'a list' if name in lists else 'one value, not a list'}")
-    if name == "name" and not re.fullmatch(r"[A-Za-z0-9][\w.-]*", value):
-        raise ConfigError(f"{path}: name must be letters, digits, '-', '_' and '.', because it names a folder")
-    if name == "outfits":
-        value = [-1 if each == ALL else each for each in value]
-    if name in ("outfits", "seeds") and (not value or not all(isinstance(each, int) and each >= -1 for each in value)):
-        raise ConfigError(f"{path}: {name} must be whole numbers from 0 up{', or all' if name == 'outfits' else ''}")
+    if name in ("outfits", "seeds"):
+        return _numbers(path, name, value)
+    if name == "candidates":
+        if not _whole(value) or value < 1:
+            raise ConfigError(f"{path}: candidates must be one whole number from 1 up")
+        return value
+    if name not in ("arms", "set", "few"):
+        if not isinstance(value, str):
+            raise ConfigError(f"{path}: {name} must be one text, in quotes")
+        if name == "name" and not re.fullmatch(r"[A-Za-z0-9][\w.-]*", value):
+            raise ConfigError(f"{path}: name must be letters, digits, '-', '_' and '.', because it names a folder")
+        return value
+    if not isinstance(value, list) or not all(isinstance(each, str) for each in value):
+        raise ConfigError(f"{path}: {name} must be a list of texts")
     if name == "arms" and (unknown_arms := [arm for arm in value if arm not in ARMS]):
         raise ConfigError(f"{path}: there is no arm {unknown_arms[0]!r}; the arms are: {', '.join(ARMS)}")
-    return tuple(value) if isinstance(value, list) else value
+    return tuple(value)
+
+
+def _numbers(path: Path, name: str, value: Any) -> tuple[int, ...]:
+    """Numbers of outfits, −1 for all, or seeds."""
+    numbers = value if isinstance(value, list) else []
+    whole = [each for each in numbers if (_whole(each) and each >= 0) or (name == "outfits" and each == ALL)]
+    if not numbers or len(whole) < len(numbers):
+        raise ConfigError(f"{path}: {name} must be whole numbers from 0 up{', or all' if name == 'outfits' else ''}")
+    if len(set(whole)) < len(whole):
+        raise ConfigError(f"{path}: {name} must name each number once, because what is drawn twice is no second result")
+    return tuple(-1 if each == ALL else each for each in whole)
+
+
+def _whole(value: Any) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool)

@@ -50,8 +50,9 @@ def measure(study: Study, out: Path, say: Callable[[str], None], collect: bool =
     results from what is there.
 
     Raises:
-        DataError: nothing has been measured with all seeds.
+        DataError: nothing has been measured with all seeds, or some of it with other settings or other questions.
     """
+    _check(study, out)
     for seed in () if collect else study.seeds:
         bench: Bench | None = None
         for outfits in study.outfits:
@@ -100,19 +101,44 @@ def _write(file: Path, bench: Bench, arm: str, outfits: int) -> None:
     auc, weight = outfit_aucs(np.einsum("fsg,sg->f", stack(answers, "test"), weights), bench.test)
     trusted = {source: float(row.mean()) for source, row in zip(sources, weights, strict=True)}
     table = pl.DataFrame({"outfit_id": bench.test.outfits.outfit_ids.tolist(), "auc": auc, "weight": weight})
-    meta = {"trust": json.dumps(trusted), "signature": bench.signature}
+    meta = {"trust": json.dumps(trusted), "signature": bench.signature, "settings": _settings(bench.study, arm)}
     with fresh_file(file) as partial, open(partial, "wb") as stream:
         table.write_parquet(stream, metadata=meta)
 
 
+def _check(study: Study, out: Path) -> None:
+    """Raise DataError where answers are there that were given with other settings than the study has."""
+    for arm in study.arms:
+        settings = _settings(study, arm)
+        for file in (_file(out, arm, outfits, seed) for outfits in study.outfits for seed in study.seeds):
+            # Earlier versions did not keep them.
+            if file.is_file() and pl.read_parquet_metadata(file).get("settings", settings) != settings:
+                raise DataError(
+                    f"{file} was answered with other settings than {study.name} has now; choose another folder"
+                )
+
+
+def _settings(study: Study, arm: str) -> str:
+    """What the answers of an arm depend on beside the data set, the number of outfits and the seed, as JSON."""
+    names = ["designers", "encoder", "set", "few", "candidates"]
+    names += ["rules"] if "rules" in ARMS[arm].sources else []
+    return json.dumps({name: getattr(study, name) for name in names})
+
+
 def summarise(study: Study, out: Path) -> dict[str, Any]:
-    """Values, intervals and comparisons from the answers that are there; arms that lack a seed are left out."""
+    """Values, intervals and comparisons from the answers that are there; arms that lack a seed are left out.
+
+    Raises:
+        DataError: some answers are to other questions than the rest.
+    """
     keys = [(arm, outfits) for outfits in study.outfits for arm in _arms(study, outfits)]
     complete = [key for key in keys if all(_file(out, *key, seed).is_file() for seed in study.seeds)]
     tables = {key: [pl.read_parquet(_file(out, *key, seed)) for seed in study.seeds] for key in complete}
     metas = {key: [pl.read_parquet_metadata(_file(out, *key, seed)) for seed in study.seeds] for key in complete}
-    signatures = {meta["signature"] for some in metas.values() for meta in some}
-    signature = ", ".join(sorted(signatures))
+    signatures = sorted({meta["signature"] for some in metas.values() for meta in some})
+    if len(signatures) > 1:
+        raise DataError(f"{out} has answers to other questions ({', '.join(signatures)}); choose another folder")
+    signature = "".join(signatures)
     draws = _draws(tables)
     points = [_point(key, tables[key], metas[key], draws[key]) for key in complete]
     lines = [

@@ -44,7 +44,7 @@ GNN, SHUFFLED = "add-gnn.", "shuffled "
 
 
 class Answers(NamedTuple):
-    """(F, G) differences of one source, of validation and of test questions, see `goeswith.train.trust.Asked`.
+    """(F, G) differences of one source, of validation and of test questions, see `goeswith.train.trust.TrustQuestions`.
 
     No validation question is asked of a source that no arm mixes: trust is what they are for.
     """

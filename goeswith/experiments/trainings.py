@@ -117,14 +117,14 @@ def _lesson(recipe: Recipe, experiment: Experiment, seed: int, out: Path) -> Tra
     """The training of an experiment's teacher; None where it has none that is trained before the student."""
     if not experiment.teacher:
         return None
-    configs = experiment.configs([f"seed={seed}"])
+    configs, encoder = experiment.configs([f"seed={seed}"]), experiment.encoder or recipe.encoder
     if configs["designers"].untrained or configs["designers"].teaching != "frozen":
         return None
     source = recipe.dataset if experiment.teacher == "own" else recipe.designers
     settings = (*followed(configs["model"], configs["train"]), *experiment.teacher_settings)
-    digest = hashlib.sha256(json.dumps([source, recipe.encoder, settings]).encode()).hexdigest()[:10]
+    digest = hashlib.sha256(json.dumps([source, encoder, settings]).encode()).hexdigest()[:10]
     folder = out / "teachers" / f"{'shuffled' if experiment.teacher == 'shuffled' else 'trained'}-seed{seed}-{digest}"
-    return Training("teacher", source, folder, settings, recipe.encoder)
+    return Training("teacher", source, folder, settings, encoder)
 
 
 def _silent(epoch: int, most: int, measured: dict[str, float]) -> None:

@@ -347,8 +347,7 @@ class Assortment:
 
 def _begun(slots: Sequence[str], groups: Sequence[str | None]) -> bool:
     """Whether slots complete a look: with the outfit they are separates or are around a dress, or they add to that."""
-    named = {*slots, *groups}
-    return "dress" in named or bool({"top", "bottom"} & named) or "dress" in groups
+    return bool({"dress", "top", "bottom"} & {*slots, *groups})
 
 
 def _shares(shares: Sequence[float], k: int) -> list[int]:

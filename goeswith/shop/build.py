@@ -228,7 +228,7 @@ def _link(source: str, dest: str) -> None:
 
 @dataclass(frozen=True)
 class _InDatasetOrder:
-    """The index's scorer, with the data set's row numbers. place: (U,) row of the index by theirs."""
+    """The index's scorer, with the data set's row numbers. row_of: (U,) row of the index by theirs."""
 
     scorer: RunScorer
     row_of: np.ndarray

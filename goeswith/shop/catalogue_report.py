@@ -152,14 +152,16 @@ def _completed(goods: Shelf, groups: np.ndarray) -> np.ndarray:
     keys = np.stack([goods.codes(column)[0] for column in COLUMNS], axis=1)
     kinds, first, kind = np.unique(keys, axis=0, return_index=True, return_inverse=True)
     everything = np.arange(len(groups))
+    names, codes = np.unique(groups.astype(str), return_inverse=True)
     done = np.zeros(len(groups), bool)
     for number in range(len(kinds)):  # a few: distinct seasons and genders
-        available = set(groups[agreeing(goods, first[number : number + 1], everything, Filters())])
-        same = kind.ravel() == number
+        available = names[np.unique(codes[agreeing(goods, first[number : number + 1], everything, Filters())])]
+        rows = np.flatnonzero(kind.ravel() == number)
         for core in CORES:
-            lacking = np.array([[part not in available and part != group for part in core] for group in groups[same]])
-            own = np.isin(groups[same], [*core, "outer", "bag", "accessory"])
-            done[np.flatnonzero(same)[~lacking.any(axis=1) & own]] = True
+            able = np.isin(names, [*core, "outer", "bag", "accessory"])
+            for part in core:
+                able &= part in available or names == part
+            done[rows[able[codes[rows]]]] = True
     return done
 
 

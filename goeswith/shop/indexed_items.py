@@ -125,7 +125,7 @@ def _tiles(category: np.ndarray) -> list[np.ndarray]:
 
 
 class FeatureFile:
-    """The features of one encoder, mapped and not read. place: (U,) row of the matrix by row of the data set, or −1."""
+    """The features of one encoder, mapped and not read. row_of: (U,) row of the matrix of each item, −1 = has none."""
 
     def __init__(self, path: Path, encoder: str, dataset: Dataset) -> None:
         if not path.is_file():

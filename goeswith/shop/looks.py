@@ -305,7 +305,8 @@ def write(frame: pl.DataFrame, out: Path) -> None:
             looks.append({name: piece[name] for name in shared} | {"items": []})
         looks[-1]["items"].append({name: value for name, value in piece.items() if name not in (*shared, "place")})
     with fresh_file(out) as partial:
-        partial.write_text(json.dumps(looks, indent=1, ensure_ascii=False, allow_nan=False) + "\n")
+        text = json.dumps(looks, indent=1, ensure_ascii=False, allow_nan=False)
+        partial.write_text(text + "\n", encoding="utf-8")
 
 
 def spread_of(stylist: Stylist, looks: Sequence[Look]) -> str:

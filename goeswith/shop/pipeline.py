@@ -208,9 +208,8 @@ def _train(
     # A catalogue may change every night; the model is trained again only where the outfits or the settings do.
     key = json.dumps([sha256(dataset.path / "outfits.parquet"), [*settings], encoder, seed])
     folder = out / "runs" / hashlib.sha256(key.encode()).hexdigest()[:12]
-    if (folder / "weights.safetensors").is_file():
-        run = Run(folder)
-    else:
+    run = Run(folder) if (folder / "weights.safetensors").is_file() else None
+    if run is None or "result" not in run.config:  # which is written last
         run = train(
             DEFAULT,
             dataset,

@@ -26,12 +26,14 @@ def random_looks(stylist: Stylist, item_id: str, k: int, seed: int, filters: Fil
     assortment, random = stylist.assortment, np.random.default_rng(seed)
     rows = assortment.outfit([item_id])
     looks_found: list[Look] = []
+    used: set[int] = set()
     for slots, count in assortment.whole(rows, k):
         template, notes = assortment.template(rows, slots, filters or Filters(), None, popularity=0.0)
-        outfits = _apart(template, _random_outfits(template, TRIES * count, random))
+        outfits = _apart(template, _random_outfits(template, TRIES * count, random), used)
         scores = stylist.index.scorer.score(outfits, np.ones(outfits.shape, bool)) if len(outfits) else np.empty(0)
         fine = np.flatnonzero(~np.isnan(scores))[:count]
         looks = looks_of(stylist.index, [*outfits[fine]], scores[fine], added=outfits.shape[1] - len(rows))
+        used.update(template.products[outfits[fine, len(rows) :]].ravel().tolist())
         looks_found += [replace(look, notes=tuple(notes)) for look in looks]
     return [looks_found[index_of] for index_of in random.permutation(len(looks_found))]
 
@@ -56,11 +58,10 @@ def _distinct(values: np.ndarray) -> np.ndarray:
     return distinct
 
 
-def _apart(template: Template, outfits: np.ndarray) -> np.ndarray:
-    """The looks that share no added product with one before them."""
+def _apart(template: Template, outfits: np.ndarray, used: set[int]) -> np.ndarray:
+    """The looks that share no added product with one before them, and have none that is used."""
     products = template.products[outfits[:, len(template.anchors) :]]
-    seen: set[int] = set()
-    distinct = []
+    seen, distinct = {*used}, []
     for number, added in enumerate(products.tolist()):
         if seen.isdisjoint(added):
             distinct.append(number)

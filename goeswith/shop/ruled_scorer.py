@@ -61,4 +61,7 @@ def spread(student: RunScorer, catalogue: Catalogue) -> float:
         return 1.0
     pairs = np.stack([part.ravel() for part in np.meshgrid(tops, bottoms, indexing="ij")], axis=1)
     scores = student.score(pairs, np.ones(pairs.shape, bool)).reshape(len(tops), len(bottoms))
-    return float(np.nanstd(scores - scores.mean(axis=1, keepdims=True))) or 1.0
+    scores = scores[~np.isnan(scores).all(axis=1)]  # a model of roles may see no top in one
+    if not len(scores):
+        return 1.0
+    return float(np.nanstd(scores - np.nanmean(scores, axis=1, keepdims=True))) or 1.0

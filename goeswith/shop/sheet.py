@@ -22,7 +22,7 @@ def draw_sheet(stylist: Stylist, looks: Sequence[Look], out: Path) -> None:
     """Draw looks, `ROWS` at most, into a picture file.
 
     Raises:
-        OSError: the file cannot be written.
+        DataError: the file cannot be written.
     """
     looks = looks[:ROWS]
     rows = [in_body_order(stylist, look) for look in looks]

@@ -115,7 +115,7 @@ def push(run: Trained, repo_id: str, *, private: bool = False, **beside: Unpack[
     """Put a run on the Hugging Face hub, as the user who is logged in there; returns its address.
 
     Args:
-        told: what the card tells beside the run, see `save`.
+        beside: what the card tells beside the run, see `save`.
 
     Raises:
         ModelError: huggingface_hub is not installed, or the hub refuses.

@@ -6,13 +6,9 @@ import contextlib
 import re
 from collections.abc import Iterator
 from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from goeswith.errors import GoeswithError, ModelError
-
-if TYPE_CHECKING:
-    pass
-
 
 HUB_NAME = re.compile(r"[\w-][\w.-]*/[\w-][\w.-]*")
 

@@ -106,16 +106,18 @@ def _trusting(
     """The mixture of the sources that are trusted, and what was fitted; likeness alone where nothing can be fitted."""
     dim = data.features.shape[1]
     anchors = [index for index, named in enumerate(sources) if named.sources[0].kind == "likeness"]
-    if len(data.valid) < LEAST:
+    positions = held_out_positions(data, config)
+    if len(data.valid) < LEAST or not len(positions.at):
         log.warning(
-            "%d validation outfits are too few to tell whom to trust (%d are needed): likeness alone",
+            "%d validation outfits with %d other items to ask about are too few to tell whom to trust (%d are needed): "
+            "likeness alone",
             len(data.valid),
+            len(positions.at),
             LEAST,
         )
         return Mixture.of([sources[index].sources[0] for index in anchors], dim, vocabulary), None
     full_mixture = Mixture.of([source for named in sources for source in named.sources], dim, vocabulary)
     sizes = np.array([len(named.sources) for named in sources])
-    positions = held_out_positions(data, config)
     means = _means(differences(full_mixture, data, positions), sizes)
     questions = TrustQuestions(means, positions.owner[positions.at], question_mass(positions))
     trust = fit_trust(questions, anchors, config)

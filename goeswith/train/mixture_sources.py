@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, fields, replace
@@ -124,16 +125,16 @@ class Maker:
     def sources(self, teachers: Sequence[str], rules: str | Path | None) -> list[Named]:
         """Likeness, then the own model, the teachers and the rules."""
         made = [self.likeness(name) for name in self.compared]
-        names = {"own"}
+        taken = {self.out / "sources", self.folder("own")}
         if self.configs["mixture"].own:
             made.append(self.tower("own", self.train("own", self.dataset, self.towers)))
             made += self.lifts("own", self.data.train, self.features)
             made += self.learned("own", self.dataset, self.own_outfits)
         for teacher in teachers:
             title = Run(teacher).title if _is_run(teacher) else Dataset(teacher).name
-            others = (f"{title} {number}" for number in range(2, len(teachers) + 2))
-            name = next(name for name in (title, *others) if name not in names)
-            names.add(name)
+            names = itertools.chain([title], (f"{title} {number}" for number in itertools.count(2)))
+            name = next(name for name in names if self.folder(name) not in taken)
+            taken.add(self.folder(name))
             made += self.teacher(name, teacher)
         return made + ([self.rules(rules)] if rules else [])
 
@@ -182,7 +183,7 @@ class Maker:
 
     def folder(self, name: str) -> Path:
         """Of the run of a source."""
-        return self.out / "sources" / re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-")
+        return self.out / "sources" / re.sub(r"[\W_]+", "-", name.lower()).strip("-")
 
     def learned(self, name: str, dataset: Dataset, settings: list[str], folder: Path | None = None) -> list[Named]:
         """Words that a data set's outfits teach, in one tower for all groups, where words are numbered.

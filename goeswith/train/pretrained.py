@@ -3,15 +3,10 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from goeswith.errors import ModelError
 from goeswith.train.hub import HUB_NAME, asking_hub, hub_client
 from goeswith.train.run import Run
-
-if TYPE_CHECKING:
-    pass
-
 
 FILES = ("model.safetensors", "config.json", "README.md", "rules.toml", "rules.safetensors")
 """What a run is opened from; nothing else is taken from the hub."""

@@ -110,7 +110,7 @@ def score_files(
 
 def _tables(system: Any, folder: str) -> list[str]:
     """Paths of the Parquet files in a folder, whatever the case of their endings."""
-    return sorted(path for path in system.glob(f"{folder}/*") if path.lower().endswith(".parquet"))
+    return sorted(path for path in system.find(folder, maxdepth=1) if path.lower().endswith(".parquet"))
 
 
 def _folder(address: str) -> tuple[Any, str]:

@@ -25,7 +25,7 @@ class DesignersSource:
     """Designers' outfits, see `goeswith.train.source.Source`.
 
     Args:
-        given: a data set, on which a teacher is trained into the run's folder ``teacher``, or a teacher's run.
+        value: a data set, on which a teacher is trained into the run's folder ``teacher``, or a teacher's run.
 
     Raises:
         ConfigError: the run is no teacher's, or is to learn along.

@@ -173,9 +173,12 @@ def _fit(values: np.ndarray, mass: np.ndarray, penalty: np.ndarray) -> np.ndarra
 
 
 def _held_out(values: np.ndarray, questions: TrustQuestions, penalty: np.ndarray, config: TrustConfig) -> np.ndarray:
-    """Logits (F,) of differences (F, P), each by weights that were fitted without the fold of its outfit."""
+    """Logits (F,) of differences (F, P), each by weights that were fitted without the fold of its outfit.
+
+    0 where all questions are of one fold, so that nothing is left to fit them on.
+    """
     fold = questions.folds_of[questions.owner] % config.folds
-    logits = np.empty(len(values))
+    logits = np.zeros(len(values))
     for number in range(config.folds):
         out = fold == number
         if out.any() and not out.all():

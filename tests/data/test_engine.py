@@ -102,6 +102,20 @@ def test_files_of_outfits_become_files_of_scores(world):
         score_files(str(run.path), str(dataset.path), "memory://nothing", "memory://shop/scores", **kwargs)
 
 
+def test_a_folder_of_outfits_may_have_a_name_that_looks_like_a_pattern(world, tmp_path):
+    dataset, run = world
+    source, out = tmp_path / "outfits [new]", tmp_path / "scores [new]"
+    (source / "older").mkdir(parents=True)
+    outfit_files(dataset.catalogue, str(source))
+    (source / "part-2.parquet").rename(source / "older" / "part-2.parquet")  # which is not of this folder
+    for counts in ({"files": 2, "outfits": 4, "kept": 0}, {"files": 2, "outfits": 0, "kept": 2}):
+        done = score_files(str(run.path), str(dataset.path), str(source), str(out), engine="local")
+        assert done == counts | {"without a score": 0}
+    assert sorted(path.name for path in out.iterdir()) == ["part-0.parquet", "part-1.parquet"]
+    with pytest.raises(DataError, match="has no Parquet files"):
+        score_files(str(run.path), str(dataset.path), str(tmp_path / "none"), str(out), engine="local")
+
+
 def test_files_of_outfits_name_items_by_sku_and_product(world, tmp_path):
     dataset, run = world
     items = dataset.catalogue.items.with_columns(skus=pl.concat_str(pl.lit("S-"), "item_id"), product_id=pl.lit("all"))

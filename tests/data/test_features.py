@@ -13,6 +13,7 @@ from safetensors.numpy import load_file, save_file
 from goeswith.data.catalogue import Catalogue
 from goeswith.data.features import (
     TOKENS,
+    WORD_IDS,
     Features,
     features_path,
     load_features,
@@ -198,6 +199,12 @@ def test_several_encoders_are_put_side_by_side(tmp_path: Path) -> None:
     prints |= {loaded.fingerprint for loaded in (features, turned, changed)}
     assert len(prints) == 5
     assert all(len(loaded) == 12 for loaded in prints)
+
+
+def test_where_words_are_only_numbered_it_is_said_what_is_missing(tmp_path: Path) -> None:
+    dataset = folder(tmp_path, TOKENS, WORD_IDS)
+    with pytest.raises(DataError, match=r"has only numbers of words \(minilm-tokens, word-ids\); run goeswith encode"):
+        load_features(dataset)
 
 
 def test_a_missing_part_is_named_with_its_command(tmp_path: Path) -> None:

@@ -200,3 +200,13 @@ def test_the_command_that_made_questions_of_one_source_is_reported(shop: Importe
     )
     (message,) = bring(without(shop, {"i1"}), made).again
     assert message.endswith(f": goeswith questions {made}#users")
+
+
+def test_the_command_that_made_questions_by_keys_is_reported(shop: Imported, made: Path) -> None:
+    dataset = Dataset(made)
+    frame, _ = make_questions(dataset.catalogue, dataset.outfits, None, "compat", "random")
+    path = made / "questions" / "test-compat-matched-id-1.parquet"
+    info = {"split": "test", "task": "compat", "negatives": "matched:id[:1]", "seed": "0"}
+    write_questions(frame, path, dataset.catalogue, dataset.outfits, **info)
+    (message,) = bring(without(shop, {"i1"}), made).again
+    assert message.endswith(f": goeswith questions {made} --task compat --negatives 'matched:id[:1]'")

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from worlds import styles_world
 
+from goeswith.data.outfits import Outfits
 from goeswith.data.positions import list_positions
 from goeswith.evaluate.exhaustive import exhaustive_auc
 
@@ -139,3 +140,12 @@ def test_a_budget_keeps_whole_outfits() -> None:
     everything = list_positions(CATALOGUE, TEST, USABLE, [OUTFITS])
     counts = {i: (everything.owner == o).sum() for o, i in enumerate(everything.outfits.outfit_ids)}
     assert all((small.owner == o).sum() == counts[i] for o, i in enumerate(small.outfits.outfit_ids))
+
+
+def test_items_that_are_alone_of_their_category_are_not_asked_about() -> None:
+    alone = np.array([int(np.flatnonzero(CATALOGUE.category_codes == code)[0]) for code in range(3)])
+    outfit = Outfits(alone, np.array([0, 3]), *(np.array([text], dtype=object) for text in ("o", "test", "made")))
+    for outfits in (outfit, outfit.take([])):
+        positions = list_positions(CATALOGUE, outfits, np.ones(len(CATALOGUE), bool), [outfits])
+        found = len(positions.outfits), len(positions.owner), len(positions.at), positions.most_candidates
+        assert found == (len(outfits), 0, 0, 0)

@@ -1,6 +1,7 @@
 """Scores of other programs: each to its own candidate, complete or counted, in one table with our own models."""
 
 import json
+import shutil
 import sys
 from pathlib import Path
 from typing import Any
@@ -231,6 +232,13 @@ def test_python_measures_what_the_command_does(
     assert measured.outside[0].counts["missing"] == 1
     assert [each.scorer for each in measured.reports[file.stem]] == ["theirs"]  # one file named twice
     assert not measured.retrieval + measured.compared
+    (tmp_path / "copy").mkdir()
+    other = max((world.path / "questions").glob("test-*.parquet"))
+    both = [file, shutil.copy(other, tmp_path / "copy" / file.name)]
+    twice = evaluate(world, scores=[flat], questions=both, allow_incomplete=True)
+    assert list(twice.reports) == [file.stem, f"{file.stem}-2"]
+    twice.write_rows(tmp_path / "answers")
+    assert len(list((tmp_path / "answers").iterdir())) == 2
     call = ("evaluate", world.path, "--scores", flat, "--questions", file, "--allow-incomplete", "--json")
     assert shell(monkeypatch, capsys, *call)[1].strip() == measured.to_json()
     with pytest.raises(ConfigError, match="there is nothing to evaluate; give a run, or files of scores"):

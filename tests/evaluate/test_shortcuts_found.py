@@ -173,3 +173,21 @@ def test_lifts_of_few_values_are_those_of_many() -> None:
     rows, others = random.integers(0, 30, 50), random.integers(0, 30, 50)
     table = lift_table(codes, pairs)[codes[rows], codes[others]]
     assert table == pytest.approx(Lift.of(codes, pairs)(rows, others), abs=1e-12)
+
+
+def test_a_catalogue_whose_columns_say_nothing_has_its_counts(tmp_path: Path) -> None:
+    """Items of other splits, with later rows than all that training wears, are asked about all the same."""
+    ids = [chr(0x4E00 + row) for row in range(40)]
+    catalogue = Catalogue(pl.DataFrame({"item_id": ids, "category": "dress"}))
+    random = np.random.default_rng(0)
+    splits = ["train"] * 20 + ["test"] * 10
+    lists = [[ids[row + 20 * (split == "test")] for row in random.choice(20, 3, replace=False)] for split in splits]
+    frame = pl.DataFrame({"outfit_id": map(str, range(30)), "item_ids": lists, "split": splits})
+    catalogue.items.write_parquet(tmp_path / "items.parquet")
+    Outfits.from_frame(frame, catalogue).to_frame(catalogue).write_parquet(tmp_path / "outfits.parquet")
+    (tmp_path / "dataset.json").write_text("{}")
+    dataset = Dataset(tmp_path)
+    assert not records_of(dataset).codes
+    [made] = freeze(catalogue, dataset.outfits, tmp_path / "questions", splits=["test"], plan=[("fitb", "random")])
+    found = single_clues(Shortcuts(dataset), read_questions(made.path, catalogue))
+    assert {clue.name for clue in found} == {"popularity", "item pairs"}

@@ -47,6 +47,8 @@ def test_one_teacher_serves_all_that_ask_for_the_same(world: Path, tmp_path: Pat
         Experiment("d", "add-gnn", teacher="untrained", settings=("hidden=8", "untrained=true", "teacher.epochs=3")),
         Experiment("e", "add-gnn", teacher="shuffled", settings=("hidden=8", "teacher.shuffled=true")),
         Experiment("f", "add-gnn"),
+        Experiment("g", "add-gnn", teacher="designers", settings=("hidden=8", "teacher.epochs=3"), encoder="other"),
+        encoder="made",
         seeds=(0, 1),
     )
     planned = {
@@ -54,7 +56,9 @@ def test_one_teacher_serves_all_that_ask_for_the_same(world: Path, tmp_path: Pat
     }
     teachers = {key: training.lesson and training.lesson.out for key, training in planned.items()}
     assert teachers["a", 0] == teachers["b", 0]
-    assert len({teachers[key] for key in (("a", 0), ("a", 1), ("c", 0), ("e", 0))}) == 4
+    assert len({teachers[key] for key in (("a", 0), ("a", 1), ("c", 0), ("e", 0), ("g", 0))}) == 5
+    encoders = [part.encoder for name in ("a", "g") if (part := planned[name, 0].lesson)]
+    assert encoders == ["made", "other"]  # a teacher reads what its student reads
     student, lesson = planned["a", 1], planned["a", 1].lesson
     assert lesson is not None
     assert student.teacher == str(lesson.out)
@@ -75,6 +79,14 @@ def test_questions_are_frozen_where_they_are_missing_and_published_ones_are_aske
     assert file.stat().st_mtime_ns == before
     with pytest.raises(DataError, match=r"no questions 'official-test-fitb' \(there are: none\)"):
         question_files(recipe(world, questions=("official-test-fitb",)), dataset)
+
+
+def test_questions_of_added_negatives_may_have_a_hyphen(world: Path, monkeypatch: pytest.MonkeyPatch):
+    plans: list[object] = []
+    monkeypatch.setattr("goeswith.experiments.bench.freeze", lambda *given, plan, **named: plans.append(plan))
+    with pytest.raises(DataError, match="cannot provide any of the questions test-fitb-same-brand"):
+        question_files(recipe(world, questions=("test-fitb-same-brand",)), Dataset(world))
+    assert plans == [[("fitb", "same-brand")]]
 
 
 def test_a_folder_is_held_by_one_bench_of_one_recipe(world: Path, tmp_path: Path):

@@ -126,6 +126,14 @@ def test_a_model_takes_what_it_does_not_say_from_the_one_that_it_is_like(tmp_pat
         read(tmp_path, SHORT.replace('model = "add-gnn"', 'like = "taught"'))
 
 
+def test_a_model_can_be_tiny_without_the_one_that_it_is_like(tmp_path: Path):
+    recipe = read(tmp_path, SHORT)
+    tiny = recipe.tiny()
+    [graph] = recipe.only(["no graph"]).tiny().models
+    assert graph == tiny.models[-1]
+    assert graph.like == tiny.models[0] != recipe.models[0]
+
+
 def test_questions_of_ones_own_are_taken_by_their_name(tmp_path: Path):
     recipe = read(tmp_path, GOOD.replace("official-test-fitb", "own-party"))
     assert recipe.questions == ("test-compat-matched", "own-party")

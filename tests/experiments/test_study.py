@@ -1,6 +1,7 @@
 """A study: curves with and without knowledge, resumable, with intervals and comparisons."""
 
 import json
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
@@ -115,6 +116,22 @@ def test_a_study_goes_on_where_it_stopped(done: tuple[Path, Path], tmp_path: Pat
         measure(study, tmp_path, messages.append, collect=True)
     assert measure(study, out, messages.append) == before
     assert messages == ["small: designers, 20 own outfits, seed 0"]
+
+
+def test_answers_of_other_settings_or_other_questions_are_not_mixed(done: tuple[Path, Path], tmp_path: Path) -> None:
+    folder, out = done
+    study = read_study(folder / "study.toml")
+    for other in (replace(study, few=()), replace(study, set=(*study.set, "seed=0")), replace(study, candidates=5)):
+        with pytest.raises(DataError, match=r"\.parquet was answered with other settings than small has now"):
+            measure(other, out, print, collect=True)
+    ruled = replace(study, rules="rules.toml", arms=(*study.arms, "rules"))  # which no arm that is there depends on
+    copied = shutil.copytree(out, tmp_path / "out")
+    assert measure(ruled, copied, print, collect=True)["points"] == read_results(out / "results.json")["points"]
+    file = copied / "answers" / "cosine-20-seed1.parquet"
+    meta = pl.read_parquet_metadata(file) | {"signature": "another"}
+    pl.read_parquet(file).write_parquet(file, metadata={name: meta[name] for name in ("trust", "signature")})
+    with pytest.raises(DataError, match="has answers to other questions"):
+        measure(study, copied, print, collect=True)
 
 
 def test_teachers_of_several_seeds_are_asked_together(done: tuple[Path, Path]) -> None:
@@ -260,7 +277,16 @@ def test_a_study_that_is_wrong_is_reported(tmp_path: Path) -> None:
     for change, words in {
         ("seeds = [0, 1]", "seed = [0, 1]"): "has a field 'seed'",
         ('"cosine"', '"magic"'): "no arm 'magic'",
-        ("candidates = 4", "candidates = [4]"): "candidates must be one value",
+        ("candidates = 4", "candidates = [4]"): "candidates must be one whole number",
+        ("candidates = 4", 'candidates = "many"'): "candidates must be one whole number",
+        ("candidates = 4", "candidates = 0"): "candidates must be one whole number from 1 up",
+        ('name = "small"', "name = 5"): "name must be one text",
+        ('"cosine"', '["cosine"]'): "arms must be a list of texts",
+        ('"folds=2"', "2"): "set must be a list of texts",
+        ("seeds = [0, 1]", "seeds = [0, -1]"): "seeds must be whole numbers from 0 up",
+        ("seeds = [0, 1]", "seeds = [0, 0]"): "seeds must name each number once",
+        ("outfits = [0,", "outfits = [true,"): "outfits must be whole numbers from 0 up, or all",
+        ("outfits = [0,", "outfits = 0 # ["): "outfits must be whole numbers",
         ('encoder = "made"\n', ""): "no field 'encoder'",
         ("outfits = [0,", "outfits = [-5,"): "must be whole numbers",
     }.items():

@@ -2,6 +2,7 @@
 
 import itertools
 import json
+import shutil
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -20,6 +21,7 @@ from goeswith.data.text import LENGTH
 from goeswith.errors import ConfigError, ModelError
 from goeswith.shop.build import build_index
 from goeswith.train.mixture import other_outfits, train_mixture
+from goeswith.train.mixture_sources import Maker
 from goeswith.train.run import Run
 from goeswith.train.training import train
 from goeswith.train.trust import Trust, TrustConfig, TrustQuestions
@@ -248,3 +250,28 @@ def test_towers_start_as_those_of_a_run(made: tuple[Path, Dataset, Run], tmp_pat
         train("two-tower", dataset, tmp_path / "b", settings=["hidden=4"], knowledge={"start": str(start)})
     with pytest.raises(ConfigError, match="a start is for two-tower"):
         train("csa-net", dataset, tmp_path / "c", knowledge={"start": str(start)})
+
+
+def test_where_no_other_item_can_be_asked_about_likeness_is_left(tmp_path: Path) -> None:
+    """Each validation item is the only one of its season and category."""
+    made = styles_dataset(tmp_path, "own")
+    seasons = made.catalogue.items["item_id"].alias("season")
+    made.catalogue.items.with_columns(seasons).write_parquet(made.path / "items.parquet")
+    dataset = Dataset(f"{made.path}#users")
+    run = train_mixture(dataset, tmp_path / "run", settings=[*SMALL, "negatives=category"])
+    assert run.config["result"]["sources"] == {"likeness made": 1.0}
+
+
+def test_each_teacher_has_a_folder_of_its_own_whatever_its_name(
+    made: tuple[Path, Dataset, Run], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _, dataset, run = made
+    titles = ["Own", "own", "服装", "мода", "***", "two+words", "two words"]
+    teachers = [str(shutil.copytree(run.path / "sources" / "strange", tmp_path / title)) for title in titles]
+    maker, names = Maker(dataset, tmp_path / "run", load_features(dataset), ["own=false"], None), []
+    monkeypatch.setattr(maker, "teacher", lambda name, path: names.append(name) or [])
+    maker.sources(teachers, None)
+    assert names == ["Own 2", "own 3", "服装", "мода", "*** 2", "two+words", "two words 2"]
+    folders = [maker.folder(name) for name in names]
+    assert len(set(folders)) == len(titles)
+    assert {folder.parent for folder in folders} == {tmp_path / "run" / "sources"}

@@ -1,5 +1,7 @@
 """`goeswith build`: from an export to looks, again after a change, and what it refuses."""
 
+import json
+import shutil
 from pathlib import Path
 
 import polars as pl
@@ -170,6 +172,16 @@ def test_an_interrupted_build_resumes(built: tuple[Path, Path], tmp_path: Path, 
     made = build(export, tmp_path / "shop", settings=QUICK)
     assert Dataset(tmp_path / "shop" / "data").name == "shop"
     assert made.page.is_file()
+
+
+def test_a_training_that_ended_before_its_result_was_written_is_resumed(built: tuple[Path, Path], tmp_path: Path):
+    shop = shutil.copytree(built[1], tmp_path / "shop")
+    [run] = (shop / "runs").iterdir()
+    config = json.loads((run / "config.json").read_text())
+    del config["result"]
+    (run / "config.json").write_text(json.dumps(config))
+    build(built[0], shop, settings=QUICK)
+    assert "result" in json.loads((run / "config.json").read_text())
 
 
 def test_a_refused_source_leaves_nothing_and_can_be_corrected(tmp_path: Path) -> None:

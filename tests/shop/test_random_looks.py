@@ -41,6 +41,13 @@ def test_no_item_is_favoured(stylist: Stylist) -> None:
     assert ODD not in seen
 
 
+def test_looks_with_and_without_a_dress_share_no_added_item(stylist: Stylist, monkeypatch: pytest.MonkeyPatch) -> None:
+    both = [(["bottom"], 12), (["bottom", "shoes"], 12)]  # as of shoes, which go with a dress and with separates
+    monkeypatch.setattr(type(stylist.assortment), "whole", lambda *_: both)
+    added = [item_id for look in random_looks(stylist, "i0", 24, seed=1) for item_id in look.added]
+    assert len(set(added)) == len(added) > 24
+
+
 def test_variants_of_one_product_are_in_no_look_together(stylist: Stylist) -> None:
     for seed in range(40):
         for look in random_looks(stylist, VARIANTS[0], 4, seed):

@@ -9,12 +9,13 @@ import pytest
 from answers import Parts
 from served import COLOURS
 
-from goeswith.shop.ruled_scorer import RuledScorer
+from goeswith.shop.ruled_scorer import RuledScorer, spread
 from goeswith.shop.stylist import Stylist
 from goeswith.studio.pages import rule_effects as effects
 from goeswith.studio.pages import rule_switches as switches
 from goeswith.studio.pages import rules as ruling
 from goeswith.studio.service.shop_rules import ShopRules, Switches, parse, text_of
+from goeswith.train.scorers import RunScorer
 
 TEXT = json.dumps(["colour", COLOURS[0], COLOURS[1], "-"])
 
@@ -68,6 +69,19 @@ def test_a_ruled_score_is_what_a_loop_says(view):
         expected = (together - against) / max(together + against, 1)
         assert by == pytest.approx(expected, abs=1e-6)
     assert set(moved.round(3)) == {-1, 0, 1}
+
+
+def test_items_that_a_model_of_roles_does_not_see_as_tops_or_bottoms_leave_rules_their_worth(view):
+    alone, groups = view.index.without_rules().scorer, view.catalogue.items["group"].fill_null("")
+    odd = [np.flatnonzero((groups == group).to_numpy() & alone.present)[::2] for group in ("top", "bottom")]
+
+    class Roles(RunScorer):
+        def score(self, items, mask):
+            unseen = (np.isin(items, np.concatenate(odd)) & mask).any(axis=1)
+            return np.where(unseen, np.nan, super().score(items, mask))
+
+    roles = Roles(alone.name, alone.model, alone.states, alone.present)
+    assert 0.2 * spread(alone, view.catalogue) < spread(roles, view.catalogue) < 5 * spread(alone, view.catalogue)
 
 
 def test_a_rule_that_is_on_changes_suggestions_at_once_and_stays(copied):

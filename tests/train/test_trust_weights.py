@@ -65,3 +65,10 @@ def test_a_source_that_knows_one_group_is_trusted_there() -> None:
     assert not plain.by_group
     assert plain.weights[1, 0] == plain.weights[1, 1]
     assert trust.auc > plain.auc
+
+
+def test_one_outfit_alone_says_nothing_of_sources() -> None:
+    """There is no other outfit to fit the weights on by which it is judged."""
+    trust = fit_trust(trust_questions([0.5, 2.0], outfits=1), anchors=[0])
+    assert trust.used == (True, False)
+    assert (trust.auc, trust.anchor_auc, trust.error) == pytest.approx((0.5, 0.5, 0.0))

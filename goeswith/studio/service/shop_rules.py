@@ -56,7 +56,8 @@ class ShopRules:
             DataError: the file cannot be written.
         """
         with fresh_file(self.path) as partial:
-            partial.write_text(json.dumps(asdict(Switches(tuple(on), tuple(written))), ensure_ascii=False) + "\n")
+            text = json.dumps(asdict(Switches(tuple(on), tuple(written))), ensure_ascii=False)
+            partial.write_text(text + "\n", encoding="utf-8")
         self._seen = self._stamp()
 
 
