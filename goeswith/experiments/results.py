@@ -221,13 +221,14 @@ class Scoreboard:
 
     @property
     def conclusion(self) -> str:
-        """One sentence: the best model on the hardest questions, and whether it beats the strongest floor."""
+        """One sentence: the best model on the hardest questions, and whether its marks say that it beats the floors."""
         column = self.headline
         best, floor = (self.best(column, *kinds) if column else None for kinds in (("model", "control"), ("floor",)))
         if column is None or best is None or floor is None:
             return "No model could be measured."
         line = difference(best.measured[column], floor.measured[column])
-        level = "above" if line.low > 0 else "below" if line.high < 0 else "not clearly apart from"
+        marks = self.marks.get((best.name, column), "")
+        level = "above" if ABOVE in marks else "below" if BELOW in marks else "not clearly apart from"
         return (
             f"{title(column)}: {best.name} is best with {value(best.measured[column].score)}, {level} the "
             f"strongest floor, {floor.name} ({interval(line)})."

@@ -204,6 +204,11 @@ def test_marks_name_who_is_above_the_floor_and_below_the_best(done: tuple[Recipe
         assert ("*" not in marks) or row.measured[column].score.value > floor.measured[column].score.value
         assert ("†" not in marks) or row.measured[column].score.value < floor.measured[column].score.value
         assert ("↓" not in marks) or row.measured[column].score.value < best.measured[column].score.value
+    assert board.headline is not None
+    leader = board.best(board.headline, "model", "control")
+    assert leader is not None
+    marks = board.marks.get((leader.name, board.headline), "")
+    assert (", above the" in board.conclusion, ", below the" in board.conclusion) == ("*" in marks, "†" in marks)
     assert len(re.findall(r"\*\*0\.\d{3}", as_markdown(board, {}))) == len(board.columns)
     assert as_latex(board).count(r"\textbf") == len(board.columns)
     assert {size for size, _ in over_attributes(board.rows, board.columns)} == {1, 2}
