@@ -16,6 +16,7 @@ from typing import Any
 from goeswith import schemas
 from goeswith.data.dataset import Dataset
 from goeswith.data.encoders.encode import encode, usual_encoders
+from goeswith.data.features import load_features
 from goeswith.data.freeze import PLAN, file_stem, freeze
 from goeswith.data.importing import import_data
 from goeswith.errors import DataError, GoeswithError
@@ -210,6 +211,8 @@ def _train(
     folder = out / "runs" / hashlib.sha256(key.encode()).hexdigest()[:12]
     run = Run(folder) if (folder / "weights.safetensors").is_file() else None
     if run is None or "result" not in run.config:  # which is written last
+        if _changed_since(folder, dataset, encoder):
+            shutil.rmtree(folder)
         run = train(
             DEFAULT,
             dataset,
@@ -221,3 +224,12 @@ def _train(
     result = run.config["result"]
     say("train", f"{DEFAULT}: validation AUC {result['valid_auc']:.3f}, best epoch {result['best_epoch']}")
     return run
+
+
+def _changed_since(folder: Path, dataset: Dataset, encoder: str) -> bool:
+    """Whether a training that was stopped in this folder was of items or features that are others now."""
+    if not (folder / "config.json").is_file():
+        return False
+    begun = read_json(folder / "config.json", dict)
+    now = {"dataset": dataset.named, "features": load_features(dataset, encoder).fingerprint}
+    return any(begun.get(name) != value for name, value in now.items())

@@ -1,7 +1,6 @@
 """`goeswith build`: from an export to looks, again after a change, and what it refuses."""
 
 import json
-import shutil
 from pathlib import Path
 
 import polars as pl
@@ -174,14 +173,21 @@ def test_an_interrupted_build_resumes(built: tuple[Path, Path], tmp_path: Path, 
     assert made.page.is_file()
 
 
-def test_a_training_that_ended_before_its_result_was_written_is_resumed(built: tuple[Path, Path], tmp_path: Path):
-    shop = shutil.copytree(built[1], tmp_path / "shop")
+@pytest.mark.parametrize("changed", [False, True])
+def test_a_training_that_ended_before_its_result_was_written_is_finished(tmp_path: Path, changed: bool):
+    """Also where the catalogue has changed since, but not its outfits: then it begins anew."""
+    export, shop = write_export(tmp_path / "export"), tmp_path / "shop"
+    build(export, shop, settings=QUICK)
     [run] = (shop / "runs").iterdir()
     config = json.loads((run / "config.json").read_text())
     del config["result"]
+    if changed:
+        config["features"] = "of other items"
     (run / "config.json").write_text(json.dumps(config))
-    build(built[0], shop, settings=QUICK)
-    assert "result" in json.loads((run / "config.json").read_text())
+    build(export, shop, settings=QUICK)
+    finished = json.loads((run / "config.json").read_text())
+    assert "result" in finished
+    assert finished["features"] != "of other items"
 
 
 def test_a_refused_source_leaves_nothing_and_can_be_corrected(tmp_path: Path) -> None:
