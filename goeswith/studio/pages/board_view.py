@@ -38,7 +38,7 @@ def tray(view: CatalogueView, board: Board) -> dict[str, Any]:
     """The board in small: its items and its score."""
     shown = [item(view, view.index.row_of[item_id]) for item_id in board.on if item_id in view.index.row_of]
     look, trouble = judged(view, shown)
-    summary = trouble if look is None else ", ".join(filter(None, (_counted(shown), verdict(look))))
+    summary = trouble if look is None else f"{len(shown)} items on the board, {verdict(look)}"
     return {
         "shown": shown, "look": look, "trouble": trouble, "full": board.overflow,
         "announcement": " ".join(filter(None, (board.overflow, summary or _counted(shown)))),
@@ -77,7 +77,7 @@ def table(
     announcement = (
         _counted(shown)
         if look is None
-        else f"{_counted(shown)}: {'not a proper outfit, ' if look.findings else ''}{verdict(look)}".removesuffix(": ")
+        else f"{_counted(shown)}: {'not a proper outfit, ' if look.findings else ''}{verdict(look)}"
     )
     announcement = f"{board.overflow} {announcement}".strip()
     return {

@@ -99,13 +99,13 @@ def _price(card: Card) -> str:
 def _verdict_text(card: Card) -> str:
     if card.look is None:
         return "not all pieces can be judged"
-    return ", ".join(filter(None, [verdict(card.look), standing(card.look)])) or "nothing to judge it by"
+    return ", ".join(filter(None, [verdict(card.look), standing(card.look)]))
 
 
 def _score(card: Card) -> float | None:
     if card.look is None or np.isnan(card.look.score):
         return None
-    return -np.inf if card.look.findings else card.look.percentile
+    return -np.inf if card.look.findings else card.look.score if card.look.percentile is None else card.look.percentile
 
 
 def _coherence(view: CatalogueView, card: Card) -> str:

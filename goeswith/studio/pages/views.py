@@ -148,10 +148,10 @@ def points(change: float) -> str:
 
 
 def verdict(look: Look) -> str:
-    """What is wrong with a look, or its verdict in a word; empty where there is nothing to judge it by."""
+    """What is wrong with a look, or its verdict in a word, or its score where it has none."""
     if math.isnan(look.score):
         return "no score"
-    return ", ".join(look.findings) or look.verdict
+    return ", ".join(look.findings) or look.verdict or score(look.score)
 
 
 def standing(look: Look) -> str:
