@@ -69,18 +69,18 @@ def score(number: float) -> str:
 
 
 def unlearned(run: Run) -> str:
-    """A sentence on what looks follow where there were no outfits to learn from; empty where there were."""
+    """A sentence on what looks are based on if there were no outfits to learn from; empty if there were."""
     if run.config["model"] != "starter":
         return ""
     rules = run.config["settings"]["rules"]
-    guide = f"likeness of style and {rules:,} rule{'s' * (rules > 1)}" if rules else "likeness of style alone"
-    return f"Nothing was learned, for there are no outfits: looks follow {guide}."
+    guide = f" and follow {rules:,} rule{'s' * (rules > 1)}" if rules else ""
+    return f"Nothing was learned, because there are no outfits: looks combine items of similar style{guide}."
 
 
 def _verdict_clause(look: Look) -> str:
     if look.findings:
         return f"This look is not a proper outfit: it {list_of(look.findings)}"
-    return _VERDICTS.get(look.verdict, f"This look has a score of {score(look.score)}, with nothing to compare it with")
+    return _VERDICTS.get(look.verdict, "There are no worn outfits to compare this look with")
 
 
 def _effect(name: str, look: Look, contribution: float, without: float | None, index: Index, kept: str) -> str:
