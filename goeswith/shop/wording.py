@@ -80,7 +80,7 @@ def unlearned(run: Run) -> str:
 def _verdict_clause(look: Look) -> str:
     if look.findings:
         return f"This look is not a proper outfit: it {list_of(look.findings)}"
-    return _VERDICTS.get(look.verdict, "There are no worn outfits to compare this look with")
+    return _VERDICTS.get(look.verdict, f"This look has a score of {score(look.score)}, with nothing to compare it with")
 
 
 def _effect(name: str, look: Look, contribution: float, without: float | None, index: Index, kept: str) -> str:

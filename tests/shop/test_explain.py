@@ -127,7 +127,9 @@ def test_no_item_is_blamed_where_each_helps_and_two_are_not_told_apart() -> None
     assert (two.weakest_item, two.weakest_pair) == (0, (0, 1))
     assert two.sentence.count(";") == 0
     bare = explain(stylist_of(catalogue, Sum(), scale=None), ["i0", "i1", "i2"])
-    assert bare.sentence.startswith("There are no worn outfits to compare this look with; its weakest link is")
+    assert bare.sentence.startswith(
+        "This look has a score of 1.20, with nothing to compare it with; its weakest link is"
+    )
 
 
 def test_names_are_made_distinct_shortened_and_put_on_one_line() -> None:
