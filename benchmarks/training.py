@@ -145,7 +145,8 @@ def in_a_file(data: TrainingData, path: Path) -> MappedFeatures:
     values.tofile(path)
     matrix = np.memmap(path, np.float16, "r", 0, values.shape)
     rows = np.arange(len(values))
-    return MappedFeatures((FeatureFile(matrix, rows, "made", ""),), np.ones(len(rows), bool))
+    file = FeatureFile(path, [str(row) for row in rows], matrix, rows, "made")
+    return MappedFeatures((file,), np.ones(len(rows), bool))
 
 
 def seconds(work: Callable[[], object], clock: Callable[[], float]) -> float:

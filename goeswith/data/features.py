@@ -13,6 +13,7 @@ import json
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -52,38 +53,37 @@ class Features:
             DataError: there is no such file, it is truncated or no features file, or holds NaN or infinity.
             CatalogueError: it belongs to another catalogue, or the vectors are not as many as the ids.
         """
-        return cls.of(FeatureFile.open(path, catalogue, read_mapped(path)))
+        return cls.of(FeatureFile.open(path, catalogue).checked())
 
     @classmethod
     def of(cls, file: FeatureFile) -> Features:
         """The vectors of a file, in memory."""
-        values = np.zeros((len(file.row_of), file.matrix.shape[1]), np.float32)
-        present = file.row_of >= 0
-        values[present] = file.matrix[file.row_of[present]]
-        return cls(values, present, file.encoder, file.fingerprint, (file.matrix.shape[1],))
+        values = file.read(np.arange(len(file.row_of)))
+        return cls(values, file.row_of >= 0, file.encoder, file.fingerprint, (file.matrix.shape[1],))
 
 
 @dataclass(frozen=True)
 class FeatureFile:
-    """A features file that belongs to a catalogue.
+    """A features file that belongs to a catalogue; its vectors are read as they are asked for.
 
-    matrix: (n, D) its vectors, in memory or mapped. row_of: (U,) int64 the row in it of each item of the catalogue, −1
-    for an item without features. encoder, fingerprint: see `Features`.
+    ids: of the n items it has vectors of. matrix: (n, D) these. row_of: (U,) int64 the row in it of each item of the
+    catalogue, −1 for an item without features. encoder: its name.
     """
 
+    path: Path
+    ids: list[str]
     matrix: np.ndarray
     row_of: np.ndarray
     encoder: str
-    fingerprint: str
 
     @classmethod
-    def open(cls, path: Path, catalogue: Catalogue, read: tuple[np.ndarray, dict[str, str]]) -> FeatureFile:
-        """The file at `path`, of which vectors and metadata have been `read`.
+    def open(cls, path: Path, catalogue: Catalogue) -> FeatureFile:
+        """The file at `path`, mapped; its vectors are looked at by `checked` or as they are `read`.
 
         Raises:
             DataError, CatalogueError: see `Features.load`.
         """
-        matrix, metadata = read
+        matrix, metadata = _read_mapped(path)
         try:
             ids = [str(item_id) for item_id in json.loads(metadata["item_ids"])]
         except (KeyError, ValueError, TypeError):
@@ -108,17 +108,46 @@ class FeatureFile:
                 f"{path} was made for catalogue {metadata['catalogue']} but this is {catalogue.fingerprint}: the ids "
                 "match, the items do not; encode this data set again"
             )
-        broken = [~np.isfinite(matrix[at : at + BLOCK]).all(axis=1) for at in range(0, len(matrix), BLOCK)]
-        bad = np.flatnonzero(np.concatenate([*broken, np.zeros(0, bool)]))
-        if len(bad):
-            raise DataError(
-                f"{path} has NaN or infinity in the features of {len(bad)} item{'s' * (len(bad) > 1)}, the first is "
-                f"{ids[bad[0]]!r}; remove the file and encode the data set again"
-            )
-        encoder = metadata.get("encoder", path.stem)
         row_of = np.full(len(catalogue), -1)
         row_of[catalogue.rows(ids, str(path))] = np.arange(len(ids))
-        return cls(matrix, row_of, encoder, _fingerprint(encoder, ids, matrix))
+        return cls(path, ids, matrix, row_of, metadata.get("encoder", path.stem))
+
+    def checked(self) -> FeatureFile:
+        """The same, after a look at every vector.
+
+        Raises:
+            DataError: some have NaN or infinity.
+        """
+        finite = [np.isfinite(self.matrix[at : at + BLOCK]).all(axis=1) for at in range(0, len(self.matrix), BLOCK)]
+        self._refuse(np.flatnonzero(~np.concatenate([*finite, np.ones(0, bool)])))
+        return self
+
+    def read(self, rows: np.ndarray) -> np.ndarray:
+        """Vectors (n, D) float32 of catalogue rows (n,); zeros for an item without.
+
+        Raises:
+            DataError: some have NaN or infinity.
+        """
+        at = self.row_of[rows]
+        here = at >= 0
+        values = np.zeros((len(rows), self.matrix.shape[1]), np.float32)
+        values[here] = self.matrix[at[here]]
+        self._refuse(at[~np.isfinite(values).all(axis=1)])
+        return values
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """12 hex digits over encoder, item ids and vectors as they are in the file."""
+        hasher = hashlib.sha256("\x1f".join([self.encoder, *self.ids]).encode())
+        hasher.update(np.ascontiguousarray(self.matrix).data)
+        return hasher.hexdigest()[:12]
+
+    def _refuse(self, bad: np.ndarray) -> None:
+        if len(bad):
+            raise DataError(
+                f"{self.path} has NaN or infinity in the features of {len(bad)} item{'s' * (len(bad) > 1)}, the first "
+                f"is {self.ids[bad[0]]!r}; remove the file and encode the data set again"
+            )
 
 
 def load_features(dataset: Dataset, encoder: str | None = None) -> Features:
@@ -273,7 +302,7 @@ def read_marks(path: Path) -> np.ndarray:
         return np.empty(0, np.int64)
 
 
-def read_mapped(path: Path) -> tuple[np.ndarray, dict[str, str]]:
+def _read_mapped(path: Path) -> tuple[np.ndarray, dict[str, str]]:
     """The vectors of a features file, mapped and not read, and its metadata.
 
     Raises:
@@ -285,9 +314,3 @@ def read_mapped(path: Path) -> tuple[np.ndarray, dict[str, str]]:
     if kind not in ("F16", "F32", "F64"):
         raise DataError(f"{path} is not a features file: it needs a tensor 'features' of F16, F32 or F64, not {kind}")
     return map_features(path), metadata
-
-
-def _fingerprint(encoder: str, ids: list[str], matrix: np.ndarray) -> str:
-    hasher = hashlib.sha256("\x1f".join([encoder, *ids]).encode())
-    hasher.update(np.ascontiguousarray(matrix).data)
-    return hasher.hexdigest()[:12]

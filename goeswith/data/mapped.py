@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from goeswith.data.dataset import Dataset
-from goeswith.data.features import FeatureFile, Features, feature_paths, joined, read_mapped
+from goeswith.data.features import FeatureFile, Features, feature_paths, joined
 
 if TYPE_CHECKING:
     import torch
@@ -33,7 +33,7 @@ class MappedFeatures:
     def open(cls, dataset: Dataset, encoder: str | None = None) -> MappedFeatures:
         """As `goeswith.data.features.load_features`, which says what may go wrong."""
         paths = feature_paths(dataset, encoder)
-        files = tuple(FeatureFile.open(path, dataset.catalogue, read_mapped(path)) for path in paths)
+        files = tuple(FeatureFile.open(path, dataset.catalogue).checked() for path in paths)
         return cls(files, np.logical_and.reduce([file.row_of >= 0 for file in files]))
 
     @property
@@ -58,10 +58,8 @@ class MappedFeatures:
 
     def read(self, rows: np.ndarray) -> np.ndarray:
         """Vectors (n, D) float32 of catalogue rows (n,); zeros for an item without."""
-        values, here = np.zeros((len(rows), self.shape[1]), np.float32), self.present[rows]
-        ends = np.cumsum(self.blocks)
-        for file, end, size in zip(self.files, ends, self.blocks, strict=True):
-            values[here, end - size : end] = file.matrix[file.row_of[rows[here]]]
+        values = np.concatenate([file.read(rows) for file in self.files], axis=1)
+        values[~self.present[rows]] = 0
         return values
 
     def in_memory(self) -> Features:

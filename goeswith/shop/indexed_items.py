@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import json
 from collections.abc import Callable
 from functools import cached_property
 from pathlib import Path
@@ -15,9 +14,8 @@ import torch
 from goeswith.data.catalogue import Catalogue
 from goeswith.data.dataset import Dataset
 from goeswith.data.encoders.networks import sees_pictures
-from goeswith.data.features import features_path, read_metadata
-from goeswith.data.tensors import find_tensor
-from goeswith.errors import CatalogueError, DataError, ModelError
+from goeswith.data.features import FeatureFile, features_path
+from goeswith.errors import DataError, ModelError
 from goeswith.files import sha256
 from goeswith.train.run import Run
 
@@ -45,7 +43,7 @@ class Intake:
         self.codes = codes[self.order]
         self.category = self.catalogue.category_codes
         names = run.config["encoder"].split("+")
-        self.files = [FeatureFile(features_path(dataset, name), name, dataset) for name in names]
+        self.files = [_opened(dataset, name) for name in names]
         width = sum(file.matrix.shape[1] for file in self.files)
         if width != run.config["dim"]:
             raise DataError(
@@ -87,8 +85,8 @@ class Intake:
             return None
 
         def read(rows: np.ndarray) -> np.ndarray:
-            parts = [np.where(self.present[rows, None], file.read(self.order[rows]), 0) for file in files]
-            return np.concatenate(parts, axis=1)
+            parts = [file.read(self.order[rows]) for file in files]
+            return np.concatenate(parts, axis=1) * self.present[rows, None]
 
         return read
 
@@ -124,44 +122,9 @@ def _tiles(category: np.ndarray) -> list[np.ndarray]:
     ]
 
 
-class FeatureFile:
-    """The features of one encoder, mapped and not read. row_of: (U,) row of the matrix of each item, −1 = has none."""
-
-    def __init__(self, path: Path, encoder: str, dataset: Dataset) -> None:
-        if not path.is_file():
-            raise DataError(
-                f"{dataset.path} has no features of {encoder!r}, which the run was trained on; "
-                f"run goeswith encode {dataset.path} --encoder {encoder}"
-            )
-        metadata = read_metadata(path)
-        ids = _ids(metadata, path)
-        kind, shape, start = find_tensor(path, "features")
-        contained = set(ids) <= set(dataset.catalogue.ids)
-        if (
-            not contained
-            or metadata.get("catalogue", "") not in ("", dataset.catalogue.fingerprint)
-            or len(ids) != shape[0]
-        ):
-            raise CatalogueError(
-                f"{path} belongs to another catalogue than that of {dataset.path}; "
-                f"run goeswith encode {dataset.path} --encoder {encoder}"
-            )
-        self.path, self.encoder = path, encoder
-        dtype = {"F16": np.float16, "F32": np.float32, "F64": np.float64}[kind]
-        self.matrix = np.memmap(path, dtype, "r", start, shape) if ids else np.zeros(shape, dtype)
-        self.row_of = np.full(len(dataset.catalogue), -1)
-        self.row_of[dataset.catalogue.rows(ids, str(path))] = np.arange(len(ids))
-
-    def read(self, rows: np.ndarray) -> np.ndarray:
-        """(n, D) float32 by rows of the data set; anything where there are none."""
-        values = self.matrix[self.row_of[rows]].astype(np.float32)
-        if not np.isfinite(values[self.row_of[rows] >= 0]).all():
-            raise DataError(f"{self.path} has NaN or infinity; remove the file and encode the data set again")
-        return values
-
-
-def _ids(metadata: dict[str, str], path: Path) -> list[str]:
-    try:
-        return [str(item_id) for item_id in json.loads(metadata["item_ids"])]
-    except (KeyError, ValueError, TypeError):
-        raise DataError(f"{path} does not say which items it belongs to; encode the data set again") from None
+def _opened(dataset: Dataset, encoder: str) -> FeatureFile:
+    path = features_path(dataset, encoder)
+    again = f"run goeswith encode {dataset.path} --encoder {encoder}"
+    if not path.is_file():
+        raise DataError(f"{dataset.path} has no features of {encoder!r}, which the run was trained on; {again}")
+    return FeatureFile.open(path, dataset.catalogue)
