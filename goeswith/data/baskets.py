@@ -130,16 +130,10 @@ def outfits_of(lines: pl.DataFrame, group_of: Mapping[str, str], source: str) ->
     """
     pairs = excess(lines, group_of)
     good = pairs.filter(pl.col("excess") > 0)
-    together = _pairs(lines).join(good.select("one", "other", "excess"), on=["one", "other"])
-    rows: list[tuple[str, list[str], float]] = []
-    for (basket,), part in together.group_by("basket", maintain_order=True):
-        worn, mean = _grow(
-            {(first, second): value for first, second, value in part.select("one", "other", "excess").iter_rows()},
-            group_of,
-        )
-        rows.append((f"{source}-{basket}", worn, mean))
-    outfits = pl.DataFrame(
-        rows, schema={"outfit_id": pl.String, "item_ids": pl.List(pl.String), "excess": pl.Float64}, orient="row"
+    pairs_good = _pairs(lines).join(good.select("one", "other", "excess"), on=["one", "other"], maintain_order="left")
+    outfits = _grown(pairs_good)
+    outfits = outfits.select(
+        pl.concat_str(pl.lit(f"{source}-"), pl.col("basket").cast(pl.String)).alias("outfit_id"), "item_ids", "excess"
     )
     outfits = outfits.sort("excess", descending=True, maintain_order=True)
     outfits = outfits.with_columns(source=pl.lit(source), weight=1 - (-pl.col("excess")).exp())
@@ -177,23 +171,47 @@ def _pairs(lines: pl.DataFrame) -> pl.DataFrame:
     return both.filter(pl.col("one") < pl.col("other"))
 
 
-def _grow(weights: dict[tuple[str, str], float], group_of: Mapping[str, str]) -> tuple[list[str], float]:
-    """The best pair of a basket, and item after item that exceeds chance with each that is in; the mean excess."""
+def _grown(pairs: pl.DataFrame) -> pl.DataFrame:
+    """Of each basket its best pair, and item after item that exceeds chance with each that is in.
 
-    def weight(item: str, other: str) -> float:
-        return weights.get((min(item, other), max(item, other)), 0.0)
+    All baskets take a step at once. Of equal means the item that is last by name is taken.
 
-    best: tuple[str, str] = min(weights, key=lambda pair: (-weights[pair], pair))
-    worn = list(best)
-    rest = sorted({item for pair in weights for item in pair} - set(worn))
-    while True:
-        fitting = {item: [weight(item, other) for other in worn] for item in rest if item not in worn}
-        mean = {item: sum(values) / len(values) for item, values in fitting.items() if min(values) > 0}
-        if not mean:
+    Args:
+        pairs: basket, one, other, excess > 0.
+
+    Returns:
+        basket, item_ids in the order in which they came, excess: the mean of their pairs.
+    """
+    ranked = pairs.sort("excess", "one", "other", descending=[True, False, False])
+    best = pairs.select("basket").unique(maintain_order=True)
+    best = best.join(ranked.unique("basket", keep="first"), on="basket", maintain_order="left")
+    first = best.select("basket", pl.concat_list("one", "other").alias("item_id")).explode("item_id")
+    worn, total = [first], best.select("basket", "excess")
+    both = pl.concat([pairs, pairs.select("basket", one="other", other="one", excess="excess")])
+    both = both.join(first, left_on=["basket", "one"], right_on=["basket", "item_id"], how="anti")
+    with_worn, newest = pl.DataFrame(schema=both.schema), first
+    while True:  # each pair of a worn item and one that is not, the worn one as `other`
+        newly = both.join(newest, left_on=["basket", "other"], right_on=["basket", "item_id"], maintain_order="left")
+        with_worn = pl.concat([with_worn, newly])
+        candidates = with_worn.group_by("basket", "one", maintain_order=True)
+        fitting = candidates.agg(pl.len().alias("fits"), pl.col("excess").sum())
+        size = len(worn) + 1
+        fitting = fitting.filter(pl.col("fits") == size).sort(pl.col("excess").round(12), "one")
+        chosen = fitting.unique("basket", keep="last", maintain_order=True)
+        if chosen.is_empty():
             break
-        worn.append(max(mean, key=lambda item: (mean[item], item)))
-    excesses = [weight(first, other) for index, first in enumerate(worn) for other in worn[:index]]
-    return worn, sum(excesses) / len(excesses)
+        newest = chosen.select("basket", item_id="one")
+        worn.append(newest)
+        total = pl.concat([total, chosen.select("basket", "excess")])
+        taken = {"left_on": ["basket", "one"], "right_on": ["basket", "item_id"]}
+        both, with_worn = (table.join(newest, **taken, how="anti") for table in (both, with_worn))
+        growing = {"on": "basket", "how": "semi"}  # a basket to which nothing was added is whole
+        both, with_worn = (table.join(newest, **growing) for table in (both, with_worn))
+    items = pl.concat(worn).group_by("basket", maintain_order=True).agg(item_ids="item_id")
+    count = pl.col("item_ids").list.len()
+    sums = total.group_by("basket", maintain_order=True).agg(pl.col("excess").sum())
+    grown = items.join(sums, on="basket", maintain_order="left")
+    return grown.with_columns(excess=pl.col("excess") / (count * (count - 1) / 2))
 
 
 def read_sets(path: Path, item_of: Mapping[str, str]) -> Made:

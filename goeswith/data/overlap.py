@@ -10,6 +10,9 @@ from scipy.sparse import csr_array
 from goeswith.data.outfits import Outfits
 from goeswith.data.splits import NEAR
 
+BLOCK = 4096
+"""Outfits compared with all training outfits at a time."""
+
 
 @dataclass(frozen=True)
 class Overlap:
@@ -36,12 +39,18 @@ def overlap_with(listed: Outfits, train: Outfits) -> Overlap:
     """The overlap of outfits with training outfits of the same catalogue."""
     size = int(max(listed.items.max(initial=-1), train.items.max(initial=-1))) + 1
     own, trained = _worn(listed, size), _worn(train, size)
-    counts, sizes = np.asarray(own.sum(axis=1)).ravel(), np.asarray(trained.sum(axis=1)).ravel()
-    shared = (own @ trained.T).tocoo()  # items in common, of pairs that have any
-    first, second = shared.coords
-    near = shared.data >= NEAR * counts[first] - 1e-9
-    same = (shared.data == counts[first]) & (shared.data == sizes[second])
-    return Overlap(len(listed), len(np.unique(first[same])), len(np.unique(first[near])))
+    sizes = np.asarray(trained.sum(axis=1)).ravel()
+    repeats = mostly = 0
+    for start in range(0, len(listed), BLOCK):
+        some = own[start : start + BLOCK]
+        counts = np.asarray(some.sum(axis=1)).ravel()
+        shared = (some @ trained.T).tocoo()  # items in common, of pairs that have any
+        first, second = shared.coords
+        near = shared.data >= NEAR * counts[first] - 1e-9
+        same = (shared.data == counts[first]) & (shared.data == sizes[second])
+        repeats += len(np.unique(first[same]))
+        mostly += len(np.unique(first[near]))
+    return Overlap(len(listed), repeats, mostly)
 
 
 def _worn(outfits: Outfits, size: int) -> csr_array:

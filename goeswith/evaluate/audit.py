@@ -83,7 +83,7 @@ def audit(
     if not files:
         raise DataError(f"{dataset.path} has no question files; make them with: goeswith questions {dataset.path}")
     shortcuts = Shortcuts(dataset)
-    floors = yardsticks(dataset, features) | shortcuts.floors
+    floors = yardsticks(dataset, features, shortcuts)
     audit = Audit({}, {}, {}, {})
     for done, file in enumerate(files, 1):
         questions = read_questions(file, dataset.catalogue)
@@ -99,15 +99,20 @@ def audit(
     return audit
 
 
-def yardsticks(dataset: Dataset, features: Features | None = None) -> dict[str, Scorer]:
+def yardsticks(
+    dataset: Dataset, features: Features | None = None, shortcuts: Shortcuts | None = None
+) -> dict[str, Scorer]:
     """The floors, fit on the training outfits, ``records`` and ``records and ids`` when they are first asked.
+
+    shortcuts: those of the data set, where they are there already.
 
     On the drawn sample its true compatibility is there too, as ``ceiling``.
 
     Raises:
         DataError: no outfit of the data set is in the training split.
     """
-    floors = fit_floors(dataset.catalogue, dataset.outfits.split("train"), features) | Shortcuts(dataset).floors
+    floors = fit_floors(dataset.catalogue, dataset.outfits.split("train"), features)
+    floors |= (shortcuts or Shortcuts(dataset)).floors
     if _is_sample(dataset):
         from goeswith.data.readers.sample import oracle
 

@@ -38,6 +38,7 @@ from goeswith.experiments.trainings import CORRECTED, RETRIEVAL, Training, answe
 from goeswith.experiments.trainings import outcome as outcome_of
 from goeswith.files import fresh_file, read_json, sole
 from goeswith.scores import Column, Score
+from goeswith.train.run import Run
 
 Say = Callable[[str], None]
 """Called with one line at a time."""
@@ -183,7 +184,8 @@ def _finished(
         kinds = (False, True) if training.rules else (False,)
         answers = [answers_file(training, file, rules) for file in files for rules in kinds]
         if all(path.is_file() for path in answers):
-            done[key] = outcome_of(training.run())  # which is over: the run is opened, and refused if it is another
+            outcome = outcome_of(training.run())  # which is over: the run is opened, and refused if it is another
+            done[key] = _with_lesson(outcome, training.lesson)
     return done
 
 
@@ -205,15 +207,18 @@ def _train(
                 sent[pool.submit(work, training)] = key
         for future in as_completed(sent):
             key, outcome = sent[future], future.result()
-            lesson = planned[key].lesson
-            teacher = taught[lesson].result() if lesson else None
-            if isinstance(outcome, Outcome) and isinstance(teacher, Outcome):
-                outcome = replace(outcome, seconds=outcome.seconds + teacher.seconds)
-            done[key] = outcome
-            say(_line(*key, outcome))
+            done[key] = _with_lesson(outcome, planned[key].lesson)
+            say(_line(*key, done[key]))
     except BrokenProcessPool:
         raise ModelError("a training process was killed, perhaps because memory ran out; try fewer --jobs") from None
     return done
+
+
+def _with_lesson(outcome: Outcome | str, lesson: Training | None) -> Outcome | str:
+    """The same, the seconds of the teacher's training with it where that was done here."""
+    if isinstance(outcome, str) or lesson is None or not (lesson.out / "config.json").is_file():
+        return outcome
+    return replace(outcome, seconds=outcome.seconds + Run(lesson.out).config.get("result", {}).get("seconds", 0.0))
 
 
 def _line(experiment: Experiment, seed: int, outcome: Outcome | str) -> str:

@@ -160,11 +160,14 @@ def _ask(experiment: Experiment, trials: list[Trial], seed: int) -> list[str]:
     if not trials:
         return _settings(start(experiment))
     library, distributions = optuna(), space(experiment)
+    bounds = {name: (space.low, space.high) for name, space in distributions.items() if name in _RANGES}
     sampler = library.samplers.TPESampler(seed=1000 * seed + len(trials))
     study = library.create_study(direction="maximize", sampler=sampler)
     for trial in trials:
         if trial.valid_auc is not None:
             params = {name: _value(name, text) for name, text in (s.split("=") for s in trial.settings)}
+            for name, (low, high) in bounds.items():
+                params[name] = min(max(params[name], low), high)  # as it is written it may be just outside
             study.add_trial(
                 library.trial.create_trial(params=params, distributions=distributions, value=trial.valid_auc)
             )

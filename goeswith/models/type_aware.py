@@ -31,6 +31,9 @@ from goeswith.data.outfits import OutfitBatch
 from goeswith.models import ItemStates, TrainingData, Vocabulary
 from goeswith.models.item_pairs import crowded, mean_by, pairs_of, sides_of, triplets_of
 
+OBSERVED = 1 << 14
+"""Training outfits whose pairs are looked at together."""
+
 
 @dataclass(frozen=True)
 class TypeAwareConfig:
@@ -87,9 +90,10 @@ class TypeAware(nn.Module):
 
     def observe(self, data: TrainingData) -> None:
         """Which pairs of types meet in training outfits; the others have no space of their own."""
-        pairs, types = pairs_of(data.train.batch()), self.kind[data.categories]
-        met = torch.zeros_like(self.place, dtype=torch.bool)
-        met[types[pairs.left], types[pairs.right]] = True
+        types, met = self.kind[data.categories], torch.zeros_like(self.place, dtype=torch.bool)
+        for outfits in torch.arange(len(data.train)).split(OBSERVED):
+            pairs = pairs_of(data.train.take(outfits.numpy()).batch())
+            met[types[pairs.left], types[pairs.right]] = True
         self.place.masked_fill_(~(met | met.T), len(self.masks))
 
     def encode_items(self, features: Tensor, categories: Tensor) -> ItemStates:

@@ -43,7 +43,9 @@ def _joined(parts: Sequence[ItemStates]) -> ItemStates:
 def score(model: Model, states: ItemStates, batch: OutfitBatch) -> Tensor:
     """Scores (B,) of many outfits, on the device of the states."""
     batch = batch.to(states.categories.device)
-    if 0 < len(batch) <= SCORE_BLOCK:
+    if not len(batch):
+        return torch.zeros(0, device=states.categories.device)
+    if len(batch) <= SCORE_BLOCK:
         return model.score(states, batch).float()
     widths = (batch.mask * torch.arange(1, batch.mask.shape[1] + 1, device=batch.mask.device)).amax(dim=1).clamp_min(1)
     scores = torch.empty(len(widths), device=widths.device)

@@ -4,6 +4,7 @@ import numpy as np
 import polars as pl
 import pytest
 
+from goeswith.data import overlap as overlaps
 from goeswith.data.catalogue import Catalogue
 from goeswith.data.freeze import file_stem, freeze
 from goeswith.data.keys import key_codes, key_values, parse_keys
@@ -79,7 +80,8 @@ def test_questions_by_keys_have_wrong_items_that_agree_in_them(tmp_path):
         assert len({(collection[name], name[0]) for name in candidates}) == 1
 
 
-def test_overlap_is_what_a_loop_counts():
+def test_overlap_is_what_a_loop_counts(monkeypatch):
+    monkeypatch.setattr(overlaps, "BLOCK", 7)
     random = np.random.default_rng(1)
     train = [random.choice(60, int(size), replace=False).tolist() for size in random.integers(2, 7, 80)]
     listed = [random.choice(60, int(size), replace=False).tolist() for size in random.integers(2, 7, 60)]

@@ -261,6 +261,17 @@ def test_the_command_passes_what_it_is_given_and_tells_who_could_not_run(
     assert (calls[0]["out"], calls[0]["jobs"], calls[0]["search"]) == (Path("runs/bench/sample-tiny"), 3, 2)
 
 
+def test_a_taught_model_costs_its_teacher_too(world: Path, tmp_path: Path):
+    own = recipe(world, Experiment("taught", "add-gnn", teacher="designers", settings=("hidden=8", "teacher.epochs=1")))
+    [training] = trainings(own, tmp_path).values()
+    alone = Outcome(1, None, 2.0, 1, 0.5, [{"valid_auc": 0.5}])
+    assert module._with_lesson(alone, training.lesson) == alone, "which was trained elsewhere"
+    lesson = training.lesson.run()
+    together = module._with_lesson(alone, training.lesson)
+    assert together.seconds == 2.0 + lesson.config["result"]["seconds"] > 2.0
+    assert module._with_lesson("no tops", training.lesson) == "no tops"
+
+
 @pytest.mark.slow
 def test_where_no_model_can_be_measured_the_tables_stay(world: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(module, "_processes", here)

@@ -107,6 +107,13 @@ def test_a_search_goes_on_with_the_trials_that_it_would_have_made(tried: list[di
     assert search(RECIPE, EXPERIMENT, tmp_path / "stopped", 8) == straight
 
 
+def test_a_setting_of_many_digits_is_searched_around(tried: list[dict[str, str]], tmp_path: Path):
+    odd = replace(EXPERIMENT, settings=(*EXPERIMENT.settings, "learning_rate=0.012345678"))  # written it is larger
+    search(replace(RECIPE, models=(odd,)), odd, tmp_path / "odd", 3)
+    assert tried[0]["learning_rate"] == "0.0123457"
+    assert len(tried) == 3
+
+
 def test_a_kill_in_the_midst_of_a_trial_costs_that_trial_alone(
     tried: list[dict[str, str]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):

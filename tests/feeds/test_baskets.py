@@ -71,6 +71,31 @@ def test_outfits_are_parts_of_their_baskets_of_pairs_that_exceed_chance(baskets)
     assert len(made.outfits) + made.skipped["orders: baskets in which no two items go together"] == len(baskets)
 
 
+@settings(max_examples=60, deadline=None)
+@given(st.lists(st.sets(st.sampled_from([f"i{n}" for n in range(9)]), min_size=2), min_size=3, max_size=15))
+def test_outfits_grow_as_in_a_loop_over_baskets(baskets):
+    groups = {f"i{n}": kind for n, kind in enumerate(("top", "bottom", "shoes", *["accessory"] * 6))}
+    weights = {(first, second): weight for first, second, _, _, weight in excess(lines(baskets), groups).iter_rows()}
+    grown = {}
+    for number, basket in enumerate(baskets):
+        pairs = {pair: weights[pair] for pair in combinations(sorted(basket), 2) if weights.get(pair, 0) > 0}
+        if not pairs:
+            continue
+        worn = list(min(pairs, key=lambda pair: (-pairs[pair], pair)))
+        while True:
+            mean = {}
+            for item in sorted(basket - set(worn)):
+                values = [pairs.get((min(item, other), max(item, other)), 0.0) for other in worn]
+                if min(values) > 0:
+                    mean[item] = round(sum(values) / len(values), 12)
+            if not mean:
+                break
+            worn.append(max(mean, key=lambda item: (mean[item], item)))
+        grown[f"orders-{number}"] = worn
+    made = outfits_of(lines(baskets), groups, "orders")
+    assert {outfit_id: items for outfit_id, items, *_ in made.outfits.iter_rows()} == grown
+
+
 def test_bestsellers_are_no_outfits_and_pairs_bought_together_are():
     baskets = [{"coat", "skirt", "jeans"}] * 20 + [{"hat", "jeans"}] * 50 + [{"scarf", "jeans"}] * 50
     made = outfits_of(lines(baskets), GROUP, "orders")  # jeans are in every basket, with nothing more than by chance

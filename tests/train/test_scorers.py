@@ -32,6 +32,13 @@ def test_filling_a_gap_is_its_query_times_the_key() -> None:
     assert np.isnan(filled[:, rows == 3]).all()
 
 
+@pytest.mark.parametrize("length", [0, 3])
+def test_no_outfits_have_no_scores(length: int) -> None:
+    scorer, _, _ = scorer_of("two-tower")
+    batch = OutfitBatch(torch.zeros(0, length, dtype=torch.int64), torch.zeros(0, length, dtype=torch.bool))
+    assert scoring.score(scorer.model, scorer.states, batch).shape == (0,)
+
+
 def test_outfits_of_any_length_score_together_what_they_score_alone(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(scoring, "SCORE_BLOCK", 3)
     scorer, _, _ = scorer_of("two-tower")
