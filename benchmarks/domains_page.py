@@ -19,7 +19,7 @@ data and its designers', beside what [curves](knowledge.md) say of the gain.
 FEATURES = """## The features
 
 By encoder, of items that training outfits wear; in brackets the same for two halves of the designers' own items. Below
-.5: the same items are on both sides (the drawn sample has one catalogue).
+.5: the same items are on both sides (the generated sample has one catalogue).
 
 - *shift*: how far the means are apart, in standard deviations (root mean square over the dimensions).
 - *told apart*: AUC of a linear discriminant between the two sets, cross-fitted; .5: it cannot.

@@ -49,7 +49,7 @@ TRIALS = 20
 LENGTHS = (10, 100)
 """T of the retrieval of AKD-DBPR's paper, for tops that training has seen and for others."""
 SAMPLE = {"outfits": 6000, "items": 1000}
-"""Of the drawn sample; half of the outfits are users'."""
+"""Of the generated sample; half of the outfits are users'."""
 KEPT_PICTURES = ("accuracy", "differences", "costs", "learning", "k")
 
 Say = Callable[[str], None]

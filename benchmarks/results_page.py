@@ -41,7 +41,7 @@ TITLES = {
     "ccp-negatives": "Each model trained on each kind of negatives, on CCP",
     "ccp": "Street looks (CCP), taught by MANGO stylists, pictures and labels",
     "polyvore": "Users' outfits (Polyvore Maryland), taught by FashionVC experts, words",
-    "sample": "The drawn sample: users taught by designers",
+    "sample": "The generated sample: users taught by designers",
     "fashionvc": "Experts' tops and bottoms (FashionVC), words and labels",
     "mango-pairs": "Tops and bottoms of MANGO stylists, pictures",
 }
@@ -75,8 +75,8 @@ row, with its 95 % interval from {draws:,} draws of outfits and, for models, see
   peers share theirs. In the tables of an equal search, each model has the best settings of the same number of trials.
 - **Floors** look at no garment ([evaluation](evaluate.md#the-shortcut-problem)). `records` combines all columns, counts
   and picture files; `records and ids` adds the ids. A floor of {leak} or more only says that the answers are given away
-  (CCP's ids name the photo), and models are not compared with it. On the drawn sample the columns define the taste, so
-  records are no floor there.
+  (CCP's ids name the photo), and models are not compared with it. On the generated sample the columns define the taste,
+  so records are no floor there.
 - **Earlier look at the test outfits**: an earlier version, with fewer models and other settings, was evaluated on the
   same test outfits; `docs/LOG.md` says what was learnt from it.
 

@@ -45,7 +45,7 @@ class Cost(NamedTuple):
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("source", nargs="*", help="layout and folder of a data set to import; a drawn sample without")
+    parser.add_argument("source", nargs="*", help="layout and folder of a data set to import (the generated sample)")
     parser.add_argument("--work", type=Path, help="folder to keep data, run and index in")
     parser.add_argument("--write", type=Path, help="page to write between <!-- run --> and <!-- end -->")
     options = parser.parse_args()

@@ -95,7 +95,7 @@ def copied(world: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iter
 
 @pytest.fixture(scope="session")
 def sample_index(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The index of a small drawn sample, for the tests in a browser."""
+    """The index of a small generated sample, for the tests in a browser."""
     from browsing import make_sample
 
     return make_sample(tmp_path_factory.mktemp("browser"))

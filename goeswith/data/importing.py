@@ -61,7 +61,7 @@ def import_data(
 
     Args:
         layout: one of `goeswith.data.readers.READERS`, or "auto" for the one of the source's header.
-        source: folder or file; None for the drawn sample.
+        source: folder or file; None for the generated sample.
         options: of the layout. update: bring the data set in `dest` up to date; its column names, chosen groups,
             splits and features stay. name: in signatures, the folder's by default. seed: of the splits and of the
             sample, 0 by default. pictures: whether to download any.
@@ -161,7 +161,7 @@ def _layout(layout: str, source: Path | None, dest: Path | None) -> str:
     if layout != AUTO:
         return layout
     if source is None:
-        raise ConfigError("only the drawn sample needs no source; give SOURCE and DEST")
+        raise ConfigError("only the generated sample needs no source; give SOURCE and DEST")
     if dest is not None and dest.exists():
         return str(Dataset(dest).info.get("layout", ""))
     from goeswith.data.readers.export import recognise

@@ -61,7 +61,7 @@ def expect_updatable(dest: str | Path, *, layout: str, seed: int | None = None) 
     """Make sure that a data set of `layout` can be brought up to date at `dest`, or be imported there.
 
     Raises:
-        ConfigError: the layout or the seed is another than that of the folder, or is that of the drawn sample; or
+        ConfigError: the layout or the seed is another than that of the folder, or is that of the generated sample; or
             `dest` names one source.
         DataError: the folder is not a data set.
     """

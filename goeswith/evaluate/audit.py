@@ -30,7 +30,7 @@ STRONG = 1.5
 ALSO = "; other baselines to beat: "
 """In a conclusion between what counts alone and what else a model must beat."""
 ANSWERS = ("records", "records and ids")
-"""Floors that are none on the drawn sample, whose columns are all that its taste is made of."""
+"""Floors that are none on the generated sample, whose columns are all that its taste is made of."""
 SHOWN = 5
 """Clues that a sentence names."""
 
@@ -106,7 +106,7 @@ def yardsticks(
 
     shortcuts: those of the data set, where they are there already.
 
-    On the drawn sample its true compatibility is there too, as ``ceiling``.
+    On the generated sample its true compatibility is there too, as ``ceiling``.
 
     Raises:
         DataError: no outfit of the data set is in the training split.

@@ -1,4 +1,4 @@
-"""Demo: every stage for real on the drawn sample, from pictures to a report, in minutes."""
+"""Demo: every stage for real on the generated sample, from pictures to a report, in minutes."""
 
 from __future__ import annotations
 

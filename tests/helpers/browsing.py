@@ -1,4 +1,4 @@
-"""The studio in a real browser, over the drawn sample: what the tests that click, type and look have in common."""
+"""The studio in a real browser, over the generated sample: what the tests that click, type and look have in common."""
 
 import os
 import shutil
@@ -19,7 +19,7 @@ PATIENCE = 60_000
 
 
 def make_sample(folder: Path) -> Path:
-    """The index of a small drawn sample and a model that was trained for a few seconds; larger for pictures."""
+    """The index of a small generated sample and a model that was trained for a few seconds; larger for pictures."""
     if not CHROMIUM:
         pytest.skip("there is no chromium here; on Debian: apt-get install chromium")
     pytest.importorskip("playwright", reason="playwright is not installed: pip install 'goeswith[dev]'")

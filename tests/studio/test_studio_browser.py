@@ -1,4 +1,4 @@
-"""The studio in a real browser, over the drawn sample: what people click, type and see.
+"""The studio in a real browser, over the generated sample: what people click, type and see.
 
 With GOESWITH_SHOTS=FOLDER the tests write a picture of each page there, on a desk in light colours and
 on a phone in dark ones, of a model that was trained for longer.

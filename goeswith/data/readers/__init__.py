@@ -47,7 +47,7 @@ def read(layout: str, source: Path | None, *, workdir: Path, **options: Any) -> 
 
     Args:
         layout: name of the layout.
-        source: folder (or file) as published; the drawn sample has none.
+        source: folder (or file) as published; the generated sample has none.
         workdir: empty folder for files that a reader makes itself; must live until the data set is created.
         options: the reader's own, as values or as text.
 

@@ -1,4 +1,4 @@
-"""The drawn sample: a made-up wardrobe with pictures, outfits by designers and by users, and the taste behind them."""
+"""The generated sample: a wardrobe with pictures, outfits by designers and by users, and the taste behind them."""
 
 from __future__ import annotations
 
@@ -80,10 +80,10 @@ def read(
 
 
 def oracle(catalogue: Catalogue) -> Scorer:
-    """The true compatibility of the drawn sample, as written in `goeswith.data.sample.taste`: the ceiling of any model.
+    """The true compatibility of the generated sample, see `goeswith.data.sample.taste`: the ceiling of any model.
 
     Raises:
-        CatalogueError: the catalogue is not a drawn sample's.
+        CatalogueError: the catalogue is not a generated sample's.
     """
     return Taste(catalogue)
 

@@ -1,4 +1,4 @@
-"""Outfits: the outfits of the drawn sample, put together by designers and by users.
+"""Outfits: the outfits of the generated sample, put together by designers and by users.
 
 Both wear by the same taste: outfits are drawn with chances proportional to
 

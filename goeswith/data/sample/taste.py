@@ -1,4 +1,4 @@
-"""Taste: the true compatibility in the drawn sample, defined in one place.
+"""Taste: the true compatibility in the generated sample, defined in one place.
 
 An item is seen by its colour, pattern, material and category, all visible in its picture. Two items i, j go
 together by s(i, j) in about −1..1, the weighted sum of five agreements, each −1..1:
@@ -120,10 +120,10 @@ def _make_table(makes: list[tuple[str, ...]]) -> np.ndarray:
 
 
 class Taste:
-    """The oracle: scores outfits of the drawn sample by the function in this module's text. A `Scorer`.
+    """The oracle: scores outfits of the generated sample by the function in this module's text. A `Scorer`.
 
     Raises:
-        CatalogueError: the catalogue has a word that the drawn sample does not know.
+        CatalogueError: the catalogue has a word that the generated sample does not know.
     """
 
     name = "oracle"
@@ -191,7 +191,7 @@ def _codes(items: pl.DataFrame, column: str, vocabulary: list[str]) -> np.ndarra
     if len(unknown):
         row = items.row(unknown[0], named=True)
         raise CatalogueError(
-            f"item {row['item_id']!r} has {column} {row[column]!r}, which the drawn sample does not know; "
+            f"item {row['item_id']!r} has {column} {row[column]!r}, which the generated sample does not know; "
             "the oracle scores only catalogues made by: goeswith import sample"
         )
     return codes.to_numpy()
