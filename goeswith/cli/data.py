@@ -10,7 +10,6 @@ from typing import Annotated, Any
 import typer
 
 from goeswith.cli.options import (
-    LARGEST_SEED,
     AllowPrivateOption,
     DatasetArgument,
     DeviceOption,
@@ -24,6 +23,7 @@ from goeswith.cli.options import (
     bars,
     with_groups,
 )
+from goeswith.config import LARGEST
 from goeswith.errors import ConfigError, DataError
 
 
@@ -48,7 +48,7 @@ def import_(
     ] = False,
     name: Annotated[str | None, typer.Option(help="Name in signatures. Default: the name of the folder.")] = None,
     seed: Annotated[
-        int | None, typer.Option(min=0, max=LARGEST_SEED, help="Random seed of splits and sample. Default: 0.")
+        int | None, typer.Option(min=0, max=LARGEST, help="Random seed of splits and sample. Default: 0.")
     ] = None,
     outfits: Annotated[int | None, typer.Option(help="Only for sample: how many outfits to generate.")] = None,
     *,
@@ -251,7 +251,7 @@ def questions(
         ),
     ] = None,
     seed: Annotated[
-        int, typer.Option(min=0, max=LARGEST_SEED, help="Random seed; the same seed gives the same questions.")
+        int, typer.Option(min=0, max=LARGEST, help="Random seed; the same seed gives the same questions.")
     ] = 0,
     outfits: Annotated[Path | None, typer.Option(help="CSV of other outfits of this catalogue to ask about.")] = None,
     column: Annotated[

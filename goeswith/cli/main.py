@@ -19,7 +19,7 @@ from goeswith.cli import runs as run_cli
 from goeswith.cli import serving as serving_cli
 from goeswith.cli import shop as shop_cli
 from goeswith.cli.failures import DEBUG, FAILED, careful_streams, flush, report_error
-from goeswith.cli.options import LARGEST_SEED
+from goeswith.config import LARGEST
 
 INTERRUPTED = 130
 """Exit code after Ctrl-C."""
@@ -180,7 +180,7 @@ def curves(
 def demo(
     out: Annotated[Path, typer.Option(help="Folder for the sample, runs, report and index.")] = Path("demo"),
     outfits: Annotated[int, typer.Option(help="Number of outfits to generate.")] = 5000,
-    seed: Annotated[int, typer.Option(min=0, max=LARGEST_SEED, help="Random seed of the whole demo.")] = 0,
+    seed: Annotated[int, typer.Option(min=0, max=LARGEST, help="Random seed of the whole demo.")] = 0,
     data: Annotated[
         str | None, typer.Option(metavar="DATASET", help="Train on this data set instead of a generated one.")
     ] = None,

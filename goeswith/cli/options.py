@@ -27,8 +27,6 @@ EngineOption = Annotated[
 SetOption = Annotated[
     list[str] | None, typer.Option("--set", metavar="FIELD=VALUE", help="Change a setting; repeatable.")
 ]
-LARGEST_SEED = 2**63 - 1
-"""That every library takes."""
 DeviceOption = Annotated[
     str | None,
     typer.Option(

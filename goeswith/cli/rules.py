@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from goeswith.cli.options import LARGEST_SEED, DatasetArgument, JsonOption
+from goeswith.cli.options import DatasetArgument, JsonOption
+from goeswith.config import LARGEST
 from goeswith.errors import DataError
 
 if TYPE_CHECKING:
@@ -31,9 +32,7 @@ def mine(
         list[str] | None,
         typer.Option(help="Text column, or word for words of titles; repeatable. Default: all the usual ones."),
     ] = None,
-    seed: Annotated[
-        int, typer.Option(min=0, max=LARGEST_SEED, help="Random seed of triplets, if none are published.")
-    ] = 0,
+    seed: Annotated[int, typer.Option(min=0, max=LARGEST, help="Random seed of triplets, if none are published.")] = 0,
 ) -> None:
     """Mine rules from the training outfits, most useful first.
 
@@ -84,9 +83,7 @@ def check(
     test: Annotated[
         bool, typer.Option("--test", help="Also measure on test; use it last, once all choices are made.")
     ] = False,
-    seed: Annotated[
-        int, typer.Option(min=0, max=LARGEST_SEED, help="Random seed of triplets, if none are published.")
-    ] = 0,
+    seed: Annotated[int, typer.Option(min=0, max=LARGEST, help="Random seed of triplets, if none are published.")] = 0,
     as_json: JsonOption = False,
 ) -> None:
     """Measure how often each rule of a file applies and is right.
@@ -158,7 +155,7 @@ def report_(
         Path | None, typer.Option(help="Question file with two candidates each. Default: validation triplets.")
     ] = None,
     seed: Annotated[
-        int, typer.Option(min=0, max=LARGEST_SEED, help="Random seed of generated questions and of the cases shown.")
+        int, typer.Option(min=0, max=LARGEST, help="Random seed of generated questions and of the cases shown.")
     ] = 0,
 ) -> None:
     """Write a page on what a run learned from its rules.
@@ -188,9 +185,7 @@ def explain(
     dataset: DatasetArgument,
     top: Annotated[str, typer.Argument(metavar="TOP", help="A top, by id, SKU or product id.")],
     bottom: Annotated[str, typer.Argument(metavar="BOTTOM", help="A bottom, by id, SKU or product id.")],
-    seed: Annotated[
-        int, typer.Option(min=0, max=LARGEST_SEED, help="Random seed for the choice of other bottoms.")
-    ] = 0,
+    seed: Annotated[int, typer.Option(min=0, max=LARGEST, help="Random seed for the choice of other bottoms.")] = 0,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of sentences.")] = False,
 ) -> None:
     """Explain how a run scores a top with a bottom: by the student, by rules, by both.

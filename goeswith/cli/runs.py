@@ -68,6 +68,7 @@ def train(
     from goeswith.train.mixture import other_outfits, train_mixture
     from goeswith.train.mixture_sources import MIXTURE
     from goeswith.train.ranks import is_first
+    from goeswith.train.source import source_paths
     from goeswith.train.training import train as train_run
 
     if len(names) > 2 or (is_model(names[-1]) and not Path(names[-1]).exists()):
@@ -98,7 +99,7 @@ def train(
         out,
         teacher=teachers[0] if teachers else None,
         rules=rules,
-        knowledge=_named(knowledge or ()),
+        knowledge=source_paths(knowledge or ()),
         settings=settings or (),
         encoder=encoder,
         say=_epochs,
@@ -159,15 +160,6 @@ def _trusted(result: Result) -> str:
         f"weights{by_group}: {weights_text}; validation exhaustive AUC {result['valid_auc']:.4f}, "
         f"{gain:+.4f} ± {result['error']:.4f} over likeness, {result['seconds']:.0f} s"
     )
-
-
-def _named(texts: Sequence[str]) -> dict[str, str]:
-    """Name → path, from ``NAME=PATH``."""
-    pairs = [text.partition("=") for text in texts]
-    for name, equals, path in pairs:
-        if not (name and equals and path):
-            raise typer.BadParameter(f"--knowledge {name!r} must be NAME=PATH")
-    return {name: path for name, _, path in pairs}
 
 
 def _epochs(stage: str) -> Progress:

@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from goeswith.cli.options import (
-    LARGEST_SEED,
     AllowPrivateOption,
     CoherentOption,
     DeviceOption,
@@ -27,6 +26,7 @@ from goeswith.cli.options import (
     bars,
     with_groups,
 )
+from goeswith.config import LARGEST
 from goeswith.data.filters import Filters
 
 if TYPE_CHECKING:
@@ -63,9 +63,7 @@ def build(
         Path | None, typer.Option(help="Rule file of what goes with what, if there are no outfits.")
     ] = None,
     settings: SetOption = None,
-    seed: Annotated[
-        int, typer.Option(min=0, max=LARGEST_SEED, help="Random seed of splits, training and looks shown.")
-    ] = 0,
+    seed: Annotated[int, typer.Option(min=0, max=LARGEST, help="Random seed of splits, training and looks shown.")] = 0,
     download: DownloadOption = True,
     allow_private: AllowPrivateOption = False,
 ) -> None:
@@ -197,7 +195,7 @@ def looks(
     common: CommonOption = 1,
     popularity: PopularityOption = None,
     coherent: CoherentOption = True,
-    seed: Annotated[int, typer.Option(min=0, max=LARGEST_SEED, help="Random seed for --anchors.")] = 0,
+    seed: Annotated[int, typer.Option(min=0, max=LARGEST, help="Random seed for --anchors.")] = 0,
     *,
     filters: Filters,
 ) -> None:

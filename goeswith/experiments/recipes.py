@@ -20,7 +20,7 @@ from goeswith.models.teacher import TeacherConfig
 from goeswith.train.designers import DesignersConfig
 from goeswith.train.rule_teacher import RulesConfig
 from goeswith.train.settings import TrainConfig
-from goeswith.train.source import source_class
+from goeswith.train.source import source_class, source_paths
 
 TEACHERS = {"designers": (), "own": (), "shuffled": ("teacher.shuffled=true",), "untrained": ("untrained=true",)}
 """Who may teach → the settings that make it so. ``own`` learns from the student's outfits, the others from the
@@ -110,12 +110,10 @@ class Experiment:
         Raises:
             ConfigError: it is not ``NAME=PATH``, or there is no source of that name.
         """
-        pairs = [text.partition("=") for text in self.knowledge]
-        for name, equals, path in pairs:
-            if not (name and equals and path):
-                raise ConfigError(f"knowledge {name!r} must be NAME=PATH")
+        paths = source_paths(self.knowledge)
+        for name in paths:
             source_class(name)
-        return {name: path for name, _, path in pairs}
+        return paths
 
     @property
     def teacher_settings(self) -> list[str]:

@@ -20,6 +20,7 @@ from goeswith.experiments.results import Outcome
 from goeswith.models import Scorer
 from goeswith.train.loop import Progress
 from goeswith.train.run import Run
+from goeswith.train.source import source_paths
 from goeswith.train.teachers import followed
 from goeswith.train.training import train
 
@@ -66,7 +67,7 @@ class Training:
             self.out,
             teacher=self.teacher,
             rules=self.rules,
-            knowledge=dict(text.split("=", 1) for text in self.knowledge),
+            knowledge=source_paths(self.knowledge),
             settings=self.settings,
             encoder=self.encoder,
             say=(lambda name: watch if name == self.model else _silent) if watch else None,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
@@ -126,6 +126,23 @@ class Source(Protocol):
     def write(self, out: Path) -> None:
         """Keep with the finished run what it will need to be opened."""
         ...
+
+
+def source_paths(texts: Iterable[str]) -> dict[str, str]:
+    """Name of each source → what it is given, from ``NAME=PATH``.
+
+    Raises:
+        ConfigError: a text has another form, or a name is given twice.
+    """
+    paths: dict[str, str] = {}
+    for text in texts:
+        name, _, path = text.partition("=")
+        if not (name and path):
+            raise ConfigError(f"knowledge {text!r} must be NAME=PATH")
+        if name in paths:
+            raise ConfigError(f"knowledge {name} is given twice, as {paths[name]} and as {path}; give it once")
+        paths[name] = path
+    return paths
 
 
 def source_class(name: str) -> type[Source]:

@@ -109,7 +109,11 @@ def test_a_recipe_takes_a_plug_in(world: Dataset, installed: None, tmp_path: Pat
     last = trainings(recipe, tmp_path)[recipe.models[1], 0]
     assert last.knowledge == ("goeswith_example:LikedSource=pairs.txt",)
     assert "--knowledge goeswith_example:LikedSource=pairs.txt --set" in last.command
-    path.write_text(path.read_text().replace("=pairs.txt", ""))
+    once = path.read_text()
+    path.write_text(once.replace('=pairs.txt"]', '=pairs.txt", "goeswith_example:LikedSource=more.txt"]'))
+    with pytest.raises(ConfigError, match=r"is given twice, as pairs\.txt and as more\.txt; give it once"):
+        read_recipe(path)
+    path.write_text(once.replace("=pairs.txt", ""))
     with pytest.raises(ConfigError, match=r"r\.toml, line \d+: .*'goeswith_example:LikedSource' must be NAME=PATH"):
         read_recipe(path)
 
