@@ -34,7 +34,17 @@ from goeswith.experiments.results import Outcome, Row, Scoreboard, measure_floor
 from goeswith.experiments.scoreboard import write_board
 from goeswith.experiments.search import Best, finished
 from goeswith.experiments.search import search as search_settings
-from goeswith.experiments.trainings import CORRECTED, RETRIEVAL, Training, answers_file, asked_whole, trainings, work
+from goeswith.experiments.trainings import (
+    CORRECTED,
+    RETRIEVAL,
+    Training,
+    answers_file,
+    asked_items,
+    asked_whole,
+    encoders_of,
+    trainings,
+    work,
+)
 from goeswith.experiments.trainings import outcome as outcome_of
 from goeswith.files import fresh_file, read_json, sole
 from goeswith.scores import Column, Score
@@ -76,7 +86,8 @@ def bench(
         say(f"floors on {sum(map(len, questions)):,} questions in {len(questions)} files")
         floors = yardsticks(dataset, features)
         whole = asked_whole(recipe)
-        catalogue = ask(dataset, features.present, retrieval=recipe.retrieval) if whole else None
+        usable = asked_items(dataset, encoders_of(recipe)) if whole else None
+        catalogue = None if usable is None else ask(dataset, usable, retrieval=recipe.retrieval)
         rows = measure_floors(floors, questions, dataset, catalogue)
         with _processes(jobs) as pool:
             if search:

@@ -9,6 +9,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
+
 from goeswith.data.dataset import Dataset
 from goeswith.data.features import load_features
 from goeswith.data.questions import Questions, read_info, read_questions
@@ -38,7 +40,7 @@ class Training:
 
     model, dataset, out, settings, encoder, teacher, rules, knowledge: of `goeswith.train.training.train`.
     questions: files; the answers are kept in the run's folder ``answers``. retrieval, exhaustive: also about the whole
-    catalogue, as of `goeswith.experiments.recipes.Recipe`.
+    catalogue, as of `goeswith.experiments.recipes.Recipe`. encoders: of all models of the recipe, see `asked_items`.
     lesson: the training of its teacher, where that is trained before it.
     """
 
@@ -53,6 +55,7 @@ class Training:
     questions: tuple[Path, ...] = ()
     retrieval: bool = True
     exhaustive: bool = False
+    encoders: tuple[str | None, ...] = ()
     lesson: Training | None = None
 
     def run(self, watch: Progress | None = None) -> Run:
@@ -110,8 +113,19 @@ def _training(recipe: Recipe, experiment: Experiment, seed: int, out: Path, file
         questions=tuple(files),
         retrieval=recipe.retrieval,
         exhaustive=recipe.exhaustive,
+        encoders=encoders_of(recipe),
         lesson=lesson,
     )
+
+
+def encoders_of(recipe: Recipe) -> tuple[str | None, ...]:
+    """Those of the recipe's models, and its own, which floors read."""
+    return tuple(dict.fromkeys([recipe.encoder, *(model.encoder or recipe.encoder for model in recipe.models)]))
+
+
+def asked_items(dataset: Dataset, encoders: Sequence[str | None]) -> np.ndarray:
+    """(U,) bool, the items with features by each of the encoders: what all models of a recipe can be asked about."""
+    return np.logical_and.reduce([load_features(dataset, encoder).present for encoder in encoders])
 
 
 def _lesson(recipe: Recipe, experiment: Experiment, seed: int, out: Path) -> Training | None:
@@ -196,7 +210,8 @@ def asked_whole(asked: Recipe | Training) -> Path | None:
 
 def _stale_retrieval(dataset: Dataset, training: Training, whole: Path) -> RetrievalQuestions | None:
     """What is to be asked about the whole catalogue; None where it is answered already, or cannot be asked."""
-    questions = ask(dataset, load_features(dataset, training.encoder).present, retrieval=whole == RETRIEVAL)
+    usable = asked_items(dataset, training.encoders or (training.encoder,))
+    questions = ask(dataset, usable, retrieval=whole == RETRIEVAL)
     paths = [answers_file(training, whole, rules) for rules in ((False, True) if training.rules else (False,))]
     if questions is None or all(path.is_file() and _signatures(path) <= {*questions.signed.values()} for path in paths):
         return None

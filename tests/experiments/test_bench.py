@@ -9,10 +9,11 @@ from pathlib import Path
 import pytest
 from pools import Here, here
 from typer.testing import CliRunner
-from worlds import styles_dataset
+from worlds import styles_dataset, write_made
 
 from goeswith.cli.main import app
 from goeswith.data.dataset import Dataset
+from goeswith.data.features import load_features
 from goeswith.errors import DataError, ModelError
 from goeswith.evaluate.retrieval_report import FITTED
 from goeswith.experiments import bench as module
@@ -259,6 +260,26 @@ def test_the_command_passes_what_it_is_given_and_tells_who_could_not_run(
     assert "hopeless could not run: no tops" in result.output
     assert calls[0]["models"] == ["K = 1"]
     assert (calls[0]["out"], calls[0]["jobs"], calls[0]["search"]) == (Path("runs/bench/sample-tiny"), 3, 2)
+
+
+def test_models_whose_encoders_miss_other_items_are_asked_the_same(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(module, "_processes", here)
+    dataset = styles_dataset(tmp_path)
+    values = load_features(dataset).values
+    write_made(dataset, dataset.catalogue.ids[:-3], values[:-3], "fewer")
+    own = recipe(
+        dataset.path,
+        Experiment("all", "add-gnn", settings=TINY),
+        Experiment("some", "add-gnn", settings=TINY, encoder="fewer"),
+        encoder="made",
+        retrieval=False,
+        exhaustive=True,
+        pairings=(Pairing("all", "some"),),
+    )
+    board = bench(own, tmp_path / "bench", jobs=1)
+    asked = [{mean.score.signature for mean in row.measured.values()} for row in board.rows if row.experiment]
+    assert len(asked) == 2
+    assert asked[0] == asked[1]
 
 
 def test_a_taught_model_costs_its_teacher_too(world: Path, tmp_path: Path):
