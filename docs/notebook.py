@@ -1,6 +1,6 @@
 """Run the notebooks of the documentation, from the top in a fresh kernel, and keep what they show.
 
-python docs/notebook.py        # about a minute
+python docs/notebook.py        # about two minutes
 """
 
 from __future__ import annotations

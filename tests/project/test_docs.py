@@ -373,7 +373,7 @@ def test_the_site_builds_strictly_and_loads_nothing_from_another_host(tmp_path: 
     assert (site / "search" / "search_index.js").is_file()  # search works from files
 
 
-SMALLER_CELLS = {'"epochs=16"': '"epochs=2"', '"epochs=8"': '"epochs=2"'}
+SMALLER_CELLS = {'"epochs=12"': '"epochs=2"', '"epochs=8"': '"epochs=2"'}
 IN_THE_KERNEL = """
 
 from typer.testing import CliRunner
