@@ -188,7 +188,7 @@ def _grown(pairs: pl.DataFrame) -> pl.DataFrame:
     first = best.select("basket", pl.concat_list("one", "other").alias("item_id")).explode("item_id")
     worn, total = [first], best.select("basket", "excess")
     both = pl.concat([pairs, pairs.select("basket", one="other", other="one", excess="excess")])
-    both = both.join(first, left_on=["basket", "one"], right_on=["basket", "item_id"], how="anti")
+    both = _open(both, first)
     with_worn, newest = pl.DataFrame(schema=both.schema), first
     while True:  # each pair of a worn item and one that is not, the worn one as `other`
         newly = both.join(newest, left_on=["basket", "other"], right_on=["basket", "item_id"], maintain_order="left")
@@ -203,15 +203,18 @@ def _grown(pairs: pl.DataFrame) -> pl.DataFrame:
         newest = chosen.select("basket", item_id="one")
         worn.append(newest)
         total = pl.concat([total, chosen.select("basket", "excess")])
-        taken = {"left_on": ["basket", "one"], "right_on": ["basket", "item_id"]}
-        both, with_worn = (table.join(newest, **taken, how="anti") for table in (both, with_worn))
-        growing = {"on": "basket", "how": "semi"}  # a basket to which nothing was added is whole
-        both, with_worn = (table.join(newest, **growing) for table in (both, with_worn))
+        both, with_worn = _open(both, newest), _open(with_worn, newest)
     items = pl.concat(worn).group_by("basket", maintain_order=True).agg(item_ids="item_id")
     count = pl.col("item_ids").list.len()
     sums = total.group_by("basket", maintain_order=True).agg(pl.col("excess").sum())
     grown = items.join(sums, on="basket", maintain_order="left")
     return grown.with_columns(excess=pl.col("excess") / (count * (count - 1) / 2))
+
+
+def _open(pairs: pl.DataFrame, worn: pl.DataFrame) -> pl.DataFrame:
+    """Pairs of the baskets that `worn` was just added to, less those whose `one` is worn now; other baskets are whole."""
+    still = pairs.join(worn, on="basket", how="semi")
+    return still.join(worn, left_on=["basket", "one"], right_on=["basket", "item_id"], how="anti")
 
 
 def read_sets(path: Path, item_of: Mapping[str, str]) -> Made:
