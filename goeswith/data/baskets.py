@@ -212,7 +212,7 @@ def _grown(pairs: pl.DataFrame) -> pl.DataFrame:
 
 
 def _open(pairs: pl.DataFrame, worn: pl.DataFrame) -> pl.DataFrame:
-    """Pairs of the baskets that `worn` was just added to, less those whose `one` is worn now; other baskets are whole."""
+    """Pairs of the baskets that `worn` was just added to, but not those with it as `one`; other baskets are whole."""
     still = pairs.join(worn, on="basket", how="semi")
     return still.join(worn, left_on=["basket", "one"], right_on=["basket", "item_id"], how="anti")
 
