@@ -15,6 +15,10 @@ CLAIM = 5
 OURS, MEMORYLESS = "Two-tower", "Two-tower, no memory"
 EXHAUSTIVE = ("exhaustive", "matched", "auc")
 """The column that asks about every place of every test outfit, and so tells more apart than one question an outfit."""
+PLACES = ("higher", "equivalent", "not shown", "lower", "few")
+"""What a comparison shows, and that it has too few seeds to show anything."""
+Standing = dict[tuple[str, str], dict[str, list[str]]]
+"""Recipe and measure → what is shown → peers."""
 RECORDS, WITH_IDS = "records", "records and ids"
 GRAPH = (
     ("ADD-GNN without knowledge", "ADD-GNN without knowledge or graph"),
@@ -59,7 +63,6 @@ def conclusions(
         {NAMES.get(name, name): results for name, results in each.items()}
         for each in (by_recipe, earlier, ablations or {})
     )
-    curves = {_titled(name, results): results for name, results in curves.items()}
     return [
         _above_floors(by_recipe),
         _peers({**by_recipe, **ablations}),
@@ -67,12 +70,6 @@ def conclusions(
         _parts({**by_recipe, **ablations}, earlier),
         _knowledge(curves),
     ]
-
-
-def _titled(name: str, results: Kept) -> str:
-    """What a sentence calls a study: its title, which may have commas."""
-    title = results.get("study", {}).get("title")
-    return f"“{title}”" if title else name
 
 
 def headline(results: Kept) -> tuple[str, str, str]:
@@ -118,45 +115,63 @@ def _above_floors(by_recipe: Mapping[str, Kept]) -> str:
 
 
 def _peers(by_recipe: Mapping[str, Kept]) -> str:
-    """Which models ours is ahead of, on the hardest questions of each data set, with its memory and without."""
-    parts = _standing(by_recipe, "model")
-    if not parts:
-        return f"{OURS} has not been compared with peers."
-    bare = _standing(by_recipe, "control", MEMORYLESS)
-    without = f" Without its memory of training items, which they do not have, it is {bare}." if bare else ""
-    every = _standing(by_recipe, "model", column=EXHAUSTIVE)
-    bare_every = _standing(by_recipe, "control", MEMORYLESS, EXHAUSTIVE)
-    if every:
-        without += f" By exhaustive AUC, where that was measured, it is {every}."
-    if bare_every:
-        without += f" By exhaustive AUC and without its memory it is {bare_every}."
-    return f"{OURS} is {parts}.{without}"
+    """How many of its peers ours is ahead of, with its memory and without; `standings` names them."""
+    parts = [_counted(_standing(by_recipe, "model")), _counted(_standing(by_recipe, "control", MEMORYLESS))]
+    if not parts[0]:
+        return f"{OURS} has not been compared with peers over {CLAIM} seeds."
+    without = f"; without its memory of training items, which they do not have, {parts[1]}" if parts[1] else ""
+    return f"{OURS} is ahead of its peers {parts[0]}{without} (first table below)."
 
 
-def _standing(
-    by_recipe: Mapping[str, Kept], kind: str, name: str = OURS, column: tuple[str, str, str] | None = None
-) -> str:
-    """What the comparisons with peers show of the rows of a kind whose names begin so; empty where there are none.
+def _counted(standing: Standing) -> str:
+    """In how many comparisons it is ahead, and in how many behind; empty where there are none."""
+    counts = {shown: sum(len(row[shown]) for row in standing.values()) for shown in PLACES}
+    claimed = sum(counts.values()) - counts["few"]
+    behind = f"behind in {counts['lower']}" if counts["lower"] else "behind in none"
+    return f"in {counts['higher']} of {claimed} comparisons, {behind}" if claimed else ""
 
-    column: by which measure, that of the hardest questions by default.
+
+def standings(by_recipe: Mapping[str, Kept], ablations: Mapping[str, Kept]) -> str:
+    """A table of which peers ours is ahead of, where and by which measure, with its memory and without."""
+    named = {NAMES.get(name, name): results for name, results in {**by_recipe, **ablations}.items()}
+    rows = []
+    for kind, name in (("model", OURS), ("control", MEMORYLESS)):
+        for (recipe, measure), row in _standing(named, kind, name).items():
+            few = f"; fewer than {CLAIM} seeds: {', '.join(row['few'])}" if row["few"] else ""
+            level = ", ".join([*(f"{peer} (equivalent)" for peer in row["equivalent"]), *row["not shown"]])
+            cells = [
+                name,
+                recipe,
+                measure,
+                ", ".join(row["higher"]),
+                f"{level}{few}".removeprefix("; "),
+                ", ".join(row["lower"]),
+            ]
+            rows.append(f"| {' | '.join(cell or '–' for cell in cells)} |")
+    head = f"| | on | by | ahead of | no difference shown | behind |\n|{' --- |' * 6}\n"
+    return head + "\n".join(rows) if rows else ""
+
+
+def _standing(by_recipe: Mapping[str, Kept], kind: str, name: str = OURS) -> Standing:
+    """What the comparisons with peers show of the rows of a kind whose names begin so.
+
+    A pair is judged by exhaustive AUC where that was measured, else by AUC on the hardest questions.
     """
-    peers: dict[str, dict[str, list[str]]] = {}  # what is shown → recipe → models
+    standing: Standing = {}
     for recipe, results in by_recipe.items():
         models, own = _values(results, "model"), _values(results, kind)
-        for line in _lines(results, column or headline(results)):
-            scorer, peer = line["scorer"], line["against"]
-            compared = scorer in own and scorer.startswith(name)
-            if compared and peer in models and not peer.startswith(OURS) and line.get("shows"):
-                shown = line["shows"] if _seeds(results, scorer, peer) >= CLAIM else "few"
-                peers.setdefault(shown, {}).setdefault(recipe, []).append(_in_brackets(peer))
-    wording = {
-        "higher": "ahead of", "lower": "behind", "equivalent": "equivalent to", "not shown": "not shown to differ from",
-        "few": f"not to be claimed (fewer than {CLAIM} seeds) ahead of or behind",
-    }  # fmt: skip
-    return "; ".join(
-        f"{words} {_list([f'{_list(names)} on {recipe}' for recipe, names in peers[kind].items()])}"
-        for kind, words in wording.items() if kind in peers
-    )  # fmt: skip
+        pairs = {}
+        for column, measure in ((headline(results), "AUC"), (EXHAUSTIVE, "exhaustive AUC")):
+            for line in _lines(results, column):
+                scorer, peer = line["scorer"], line["against"]
+                if scorer in own and scorer.startswith(name) and peer in models and line.get("shows"):
+                    pairs[scorer, peer] = (measure, line["shows"])
+        for (scorer, peer), (measure, shows) in pairs.items():
+            if not peer.startswith(OURS):
+                shown = shows if _seeds(results, scorer, peer) >= CLAIM else "few"
+                row = standing.setdefault((recipe, measure), {place: [] for place in PLACES})
+                row[shown].append(_in_brackets(peer))
+    return standing
 
 
 def _in_brackets(name: str) -> str:
@@ -226,28 +241,43 @@ def _uncorrected(line: Mapping[str, Any]) -> str:
 
 
 def _knowledge(curves: Mapping[str, Kept]) -> str:
-    """Where designers add something to no knowledge, and to shuffled designers too."""
-    added, others = [], []
-    for name, results in curves.items():
-        shown = {
-            (line["against"], line["outfits"]): line for line in results["comparisons"] if line["scorer"] == TRUSTED
-        }
-        sizes = dict.fromkeys(size for _, size in shown)
-        there = [
-            size for size in sizes
-            if all(shown.get((other, size), {}).get("shows") == "higher" for other in CONTROLS)
-        ]  # fmt: skip
-        gains = [shown[CONTROLS[0], size]["difference"] for size in there]
-        if there:
-            most = _list([own_outfits(size) for size in there])
-            added.append(f"{name} (up to {max(gains):+.4f}; with {most} own outfits)")
-        elif sizes:
-            others.append(name)
-    if not added and not others:
+    """In how many studies designers add something, also over shuffled designers; `gains` names them."""
+    studies = {name: _gain(results) for name, results in curves.items()}
+    studies = {name: found for name, found in studies.items() if found is not None}
+    if not studies:
         return "What designers' knowledge adds has not been measured."
-    parts = [f"help more than no knowledge and more than shuffled designers on {_list(added)}"] if added else []
-    parts += [f"{'and ' if added else ''}are not shown to help on {_list(others)}"] if others else []
-    return f"Designers, trusted as far as held-out outfits support it, {' '.join(parts)}."
+    helped = sum(bool(sizes) for _, sizes in studies.values())
+    return (
+        "Designers, trusted as far as held-out outfits support it, help more than no knowledge and more than shuffled "
+        f"designers in {helped} of {len(studies)} studies (second table below)."
+    )
+
+
+def gains(curves: Mapping[str, Kept]) -> str:
+    """A table of what designers add, and with how many own outfits that is shown."""
+    rows = []
+    for name, results in curves.items():
+        found = _gain(results)
+        if found is not None:
+            most, sizes = found
+            shown = _list([own_outfits(size) for size in sizes]) if sizes else "not shown"
+            rows.append(
+                f"| {results.get('study', {}).get('title') or name} | {f'{most:+.4f}' if sizes else '–'} | {shown} |"
+            )
+    head = "| designers and students | exhaustive AUC, at most | with so many own outfits |\n| --- | ---: | --- |\n"
+    return head + "\n".join(rows) if rows else ""
+
+
+def _gain(results: Kept) -> tuple[float, list[int]] | None:
+    """The most that designers add to no knowledge where they add to shuffled ones too, and the sizes where they do."""
+    shown = {(line["against"], line["outfits"]): line for line in results["comparisons"] if line["scorer"] == TRUSTED}
+    sizes = dict.fromkeys(size for _, size in shown)
+    there = [
+        size for size in sizes
+        if all(shown.get((other, size), {}).get("shows") == "higher" for other in CONTROLS)
+    ]  # fmt: skip
+    most = max((shown[CONTROLS[0], size]["difference"] for size in there), default=0.0)
+    return (most, there) if sizes else None
 
 
 def own_outfits(outfits: int) -> str:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from results_blend import blend
-from results_conclusions import conclusions, headline
+from results_conclusions import conclusions, gains, headline, standings
 from results_knowledge import filled, knowledge, read_curves
 from results_settings import searched, speed
 
@@ -62,6 +62,8 @@ Made by `make results` (goeswith {version}) from the files in `docs/results/`; d
 
 {conclusions}
 
+{tables}
+
 **How it was measured.** Questions are frozen, and nothing was chosen by test outfits. `matched` negatives (same
 category and season, drawn as often as they are worn) are the headline. Every number is the mean over the seeds in its
 row, with its 95 % interval from {draws:,} draws of outfits and, for models, seeds.
@@ -108,9 +110,11 @@ def write_page(names: Iterable[str]) -> Path:
     compared = {name: results for name, results in ablations.items() if name not in TABLES_ALONE}
     sentences = conclusions(main, read(RESULTS / EARLIER, names), curves, compared)
     carried(sentences, body)
+    summaries = [standings(main, compared), gains(curves)]
     intro = INTRO.format(
         version=__version__,
         conclusions="\n".join(f"{number}. {sentence}" for number, sentence in enumerate(sentences, 1)),
+        tables="\n\n".join(filter(None, summaries)),
         draws=DRAWS,
         sure=ALPHA,
         same=SAME,

@@ -11,7 +11,7 @@ ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "benchmarks"))
 
 import results_page  # noqa: E402
-from results_conclusions import GRAPH, MASKS, OURS, RECORDS, WITH_IDS, conclusions  # noqa: E402
+from results_conclusions import GRAPH, MASKS, OURS, RECORDS, WITH_IDS, conclusions, gains, standings  # noqa: E402
 from results_knowledge import filled, read_curves  # noqa: E402
 
 HEAD = {"task": "compat", "negatives": "matched", "metric": "auc"}
@@ -102,13 +102,16 @@ def test_five_sentences_say_what_the_numbers_say():
     assert conclusions({"mango": recipe_results()}, {}, TRAVELS) == [
         "By AUC on the hardest questions, the best model measured is above the strongest floor on MANGO (0.801 against "
         "0.612).",
-        "Two-tower is not to be claimed (fewer than 5 seeds) ahead of or behind ADD-GNN without knowledge on MANGO.",
+        "Two-tower has not been compared with peers over 5 seeds.",
         "Records of the items (columns, counts, picture files) reach, without looking at a garment, 0.612 on MANGO.",
         "In ADD-GNN, the graph has not been measured; transfer by designers' masks has not been measured.",
         "Designers, trusted as far as held-out outfits support it, help more than no knowledge and more than shuffled "
-        "designers on "
-        "“Words” (up to +0.0139; with 0 own outfits).",
+        "designers in 1 of 1 studies (second table below).",
     ]
+    few = "| Two-tower | MANGO | AUC | – | fewer than 5 seeds: ADD-GNN without knowledge | – |"
+    assert standings({"mango": recipe_results()}, {}).splitlines()[2:] == [few]
+    assert gains(TRAVELS).splitlines()[2:] == ["| Words | +0.0139 | 0 |"]
+    assert standings({}, {}) == gains({}) == ""
 
 
 def test_other_numbers_make_other_sentences():
@@ -127,38 +130,41 @@ def test_other_numbers_make_other_sentences():
         {"mango": recipe_results(), "ccp": changed}, {"mango": before}, {"words": curve(none=(0.0139, "higher"))}
     )
     assert "on MANGO (0.801 against 0.612); not shown to differ from the strongest floor on CCP (0.801" in first
-    assert second == (
-        "Two-tower is behind ADD-GNN without knowledge on CCP; equivalent to NGNN on CCP; not to be claimed (fewer "
-        "than 5 seeds) ahead of or behind ADD-GNN without knowledge on MANGO."
-    )
+    assert second == "Two-tower is ahead of its peers in 0 of 2 comparisons, behind in 1 (first table below)."
+    table = standings({"ccp": changed}, {})
+    assert table.endswith("| Two-tower | CCP | AUC | – | NGNN (equivalent) | ADD-GNN without knowledge |")
     assert fourth == (
         "In ADD-GNN, the graph is not shown to matter on CCP; transfer by designers' masks helps on CCP, hurts on "
         "MANGO (partly by earlier measurements)."
     )
-    assert fifth.endswith("are not shown to help on “Words”.")
+    assert fifth.endswith(
+        "help more than no knowledge and more than shuffled designers in 0 of 1 studies (second table below)."
+    )
+    assert gains({"words": curve(none=(0.0139, "higher"))}).endswith("| Words | – | not shown |")
     bare = recipe_results(
         lines=[line("model", OURS, 0.801), line("control", f"{OURS}, no memory", 0.7), *many],
         compared=[compared(OURS, "NGNN", 0.1, "higher"), compared(f"{OURS}, no memory", "NGNN", 0.0, "not shown")],
     )
     assert conclusions({"mango": bare}, {}, {})[1] == (
-        "Two-tower is ahead of NGNN on MANGO. Without its memory of training items, which they do not have, it is not "
-        "shown to differ from NGNN on MANGO."
+        "Two-tower is ahead of its peers in 1 of 1 comparisons, behind in none; without its memory of training items, "
+        "which they do not have, in 0 of 1 comparisons, behind in none (first table below)."
     )
     exhaustive = {"task": "exhaustive"}
     bare["compared"] += [
         compared(OURS, "NGNN", 0.02, "equivalent", **exhaustive),
         compared(f"{OURS}, no memory", "NGNN", 0.04, "higher", **exhaustive),
     ]
-    assert conclusions({"mango": bare}, {}, {})[1].endswith(
-        "differ from NGNN on MANGO. By exhaustive AUC, where that was measured, it is equivalent to NGNN on MANGO. By "
-        "exhaustive AUC and without its memory it is ahead of NGNN on MANGO."
-    )
+    assert standings({"mango": bare}, {}).splitlines()[2:] == [
+        "| Two-tower | MANGO | exhaustive AUC | – | NGNN (equivalent) | – |",
+        "| Two-tower, no memory | MANGO | exhaustive AUC | NGNN | – | – |",
+    ]
     below = conclusions({"mango": recipe_results(marks=[{"scorer": OURS, "column": KEY, "marks": "†"}])}, {}, {})[0]
     assert below.endswith("the best model measured is below the strongest floor on MANGO (0.801 against 0.612).")
     assert "has not been measured" in conclusions({"ccp": recipe_results(compared=[])}, {}, {})[4]
     apart = conclusions({"mango": recipe_results()}, {}, {}, {"parts": changed})
     assert "the graph is not shown to matter on parts" in apart[3]
-    assert "equivalent to NGNN on parts" in apart[1]
+    assert apart[1] == second
+    assert "| Two-tower | parts | AUC | – | NGNN (equivalent) |" in standings({}, {"parts": changed})
     assert not any("parts" in apart[number] for number in (0, 2, 4))
 
 
