@@ -67,6 +67,7 @@ class Result(TypedDict):
     strength: NotRequired[float]
     by_group: NotRequired[bool]
     sources: NotRequired[dict[str, Any]]
+    outfits: NotRequired[Count]
     seconds: float
 
 

@@ -31,7 +31,8 @@ def missing_columns(path: Path, missing: Sequence[str], have: Sequence[str], rem
     verb, each = remedy.split(" ", 1)
     todo = f"{verb} " + " and ".join(each.format(column=column, header=header) for column, header in near.items())
     names = " and ".join(repr(name) for name in missing)
-    return f"{path} has no column {names} (it has {', '.join(have) or 'none'}); {todo}"
+    columns = "columns" if len(missing) > 1 else "column"
+    return f"{path} has no {columns} {names} (it has {', '.join(have) or 'none'}); {todo}"
 
 
 def nearest_header(name: str, have: Sequence[str]) -> str | None:

@@ -89,7 +89,11 @@ def write_looks_page(index: Index, out: Path, *, count: int = LOOKS, seed: int =
     sampled = sample_looks(Stylist(index), count, seed)
     if not sampled.looks:
         reason = next(iter(sampled.failed.values()), "no item can be offered")
-        raise DataError(f"{index.path} cannot complete a look around any item: {reason}")
+        groups = index.catalogue.items["group"].drop_nulls().unique().sort().to_list()
+        raise DataError(
+            f"{index.path} cannot complete a look around any item: {reason}; all its items are of "
+            f"{', '.join(groups) or 'no group'}: add what is worn with them, or sort categories with --groups"
+        )
     dataset = Dataset(index.dataset)
     row_of, picture = {item_id: row for row, item_id in enumerate(dataset.catalogue.ids)}, Pictures(dataset)
     looks = [

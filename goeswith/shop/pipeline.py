@@ -49,7 +49,7 @@ class Built:
 
     @property
     def unlearned(self) -> str:
-        """A sentence on what looks follow where there were no outfits to learn from, else empty."""
+        """A sentence on what looks follow where there were too few outfits to learn from, else empty."""
         return unlearned(self.index.run)
 
 
@@ -69,7 +69,8 @@ def build(
 ) -> Built:
     """Import an export, encode its pictures and words, ask test questions, train and index; then show twelve looks.
 
-    Without outfits to learn from a starter takes the model's place, see `goeswith.models.starter`.
+    Without outfits to learn from, or with so few that none is in the splits to train or to validate on, a starter takes
+    the model's place, see `goeswith.models.starter`.
 
     The same call over a changed export brings everything up to date: only new items are encoded and indexed, and the
     model is trained again only where there are other outfits.
@@ -111,7 +112,7 @@ def build(
         _ask(dataset, seed, say, progress("questions"))
         if model:
             run = Run(model)
-        elif len(dataset.outfits):
+        elif _learnable(dataset):
             if rules:
                 raise DataError(f"{source} has outfits to learn from; leave out the rules {rules}, or the outfits")
             run = _train(dataset, out, settings, features, seed, say, progress("train"))
@@ -160,10 +161,15 @@ def _import(
     return done.dataset
 
 
+def _learnable(dataset: Dataset) -> bool:
+    """Whether there are outfits to train and to validate on."""
+    return {"train", "valid"} <= set(dataset.outfits.splits)
+
+
 def _encode(dataset: Dataset, model: Path | None, say: Say, progress: Callable[[str], Progress]) -> str:
     """Encode by the encoders of the model, or by the usual ones; returns their names joined by ``+``."""
     encoders = Run(model).config["encoder"].split("+") if model else usual_encoders(dataset)
-    if not model and not len(dataset.outfits) and WORDS not in encoders:
+    if not model and not _learnable(dataset) and WORDS not in encoders:
         encoders = [*encoders, WORDS]
     for encoder in encoders:
         report = encode(dataset, encoder, progress=progress(f"encode {encoder}"))

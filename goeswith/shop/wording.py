@@ -69,12 +69,14 @@ def score(number: float) -> str:
 
 
 def unlearned(run: Run) -> str:
-    """A sentence on what looks are based on if there were no outfits to learn from; empty if there were."""
+    """A sentence on what looks are based on if there were too few outfits to learn from; empty if not."""
     if run.config["model"] != "starter":
         return ""
     rules = run.config["settings"]["rules"]
     guide = f" and follow {rules:,} rule{'s' * (rules > 1)}" if rules else ""
-    return f"Nothing was learned, because there are no outfits: looks combine items of similar style{guide}."
+    outfits = run.config.get("result", {}).get("outfits", 0)
+    few = f"too few outfits ({outfits:,})" if outfits else "no outfits"
+    return f"Nothing was learned, because there are {few}: looks combine items of similar style{guide}."
 
 
 def _verdict_clause(look: Look) -> str:

@@ -68,7 +68,11 @@ def make_starter(dataset: Dataset, out: str | Path, encoder: str, rules: Sequenc
     with locked(out):
         with fresh_file(out / "weights.safetensors") as partial:
             save_file({name: value.contiguous() for name, value in model.state_dict().items()}, partial)
-        result = {"rules": [str(rule) for rule in rules], "seconds": time.monotonic() - start}
+        result = {
+            "rules": [str(rule) for rule in rules],
+            "outfits": len(dataset.outfits),
+            "seconds": time.monotonic() - start,
+        }
         with fresh_file(out / "config.json") as partial:
             partial.write_text(json.dumps({**described, "result": result}, indent=2) + "\n")
     return Run(out)

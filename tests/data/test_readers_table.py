@@ -167,7 +167,7 @@ def test_a_bad_outfit_stops_the_import_or_is_counted(text, words, tmp_path):
 def test_errors_in_the_files_and_columns_of_a_table(tmp_path):
     write(tmp_path, {"items.csv": "sku,kind\na,coat\n", "outfits.csv": "outfit_id,sku\n1,a\n"})
     both = [
-        "items.csv has no column 'item_id' and 'category' (it has sku, kind)",
+        "items.csv has no columns 'item_id' and 'category' (it has sku, kind)",
         "outfits.csv has no column 'item_id'",
     ]
     fail("table", tmp_path, [*both, "add --column item_id=sku and --column category=kind"])

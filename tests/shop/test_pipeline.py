@@ -102,6 +102,12 @@ def test_what_a_refusal_advises_can_be_done_in_the_same_folder(tmp_path: Path) -
         assert worn not in build(export, out, options=options, settings=QUICK).index.catalogue.ids
 
 
+def test_a_catalogue_of_one_group_cannot_have_looks_and_says_what_it_lacks(tmp_path: Path) -> None:
+    export = write_export(tmp_path / "export", shop_items().filter(pl.col("category") == "shirt"), outfits=False)
+    with pytest.raises(DataError, match=r"a look around any item: .*; all its items are of top: add what is worn with"):
+        build(export, tmp_path / "shop")
+
+
 def test_a_model_trained_elsewhere_needs_no_outfits(built: tuple[Path, Path], tmp_path: Path) -> None:
     [run] = (built[1] / "runs").iterdir()
     export = write_export(tmp_path / "export", outfits=False)
@@ -127,6 +133,9 @@ def test_a_shop_without_outfits_gets_looks_of_style_and_rules_and_says_so(
     assert made.unlearned in messages
     assert made.unlearned in made.page.read_text()
     assert not (tmp_path / "shop" / "data" / "questions").exists()
+    (export / "outfits.csv").write_text("outfit_id,item_id\no,i0\no,i1\n")
+    few = build(export, tmp_path / "few")
+    assert few.unlearned.startswith("Nothing was learned, because there are too few outfits (1): looks combine")
     [look] = Stylist(made.index).complete(["i0"], slots=["bottom"], k=1)
     assert look.percentile is None  # there is nothing to measure itself on
     (export / "outfits.csv").write_text("outfit_id,item_id\n")

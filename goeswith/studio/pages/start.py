@@ -45,8 +45,10 @@ def page(view: CatalogueView, owner: str) -> dict[str, Any]:
 def _outfits(view: CatalogueView) -> str:
     """How many outfits and baskets the model learned from, in words.
 
-    Empty where the data set has none to train on or is gone, or the model was trained on another.
+    Empty where the data set has none to train on or is gone, or the model was trained on another, or learned nothing.
     """
+    if unlearned(view.index.run):
+        return ""
     try:
         data = dataset(view)
     except GoeswithError:
