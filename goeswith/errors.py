@@ -10,6 +10,8 @@ GoeswithError
 import errno
 from collections.abc import Sequence
 
+TOO_FEW_OUTFITS = "too_few_outfits"
+"""The reason of errors of a training that would go well with more outfits."""
 _MESSAGES = {"No space left": errno.ENOSPC, "File too large": errno.EFBIG, "quota exceeded": errno.EDQUOT}
 """What libraries say that raise errors of their own for those of the system."""
 

@@ -15,7 +15,7 @@ import polars as pl
 from goeswith.data.catalogue import Catalogue
 from goeswith.data.cells import ids
 from goeswith.data.columns import nearest_header
-from goeswith.errors import ConfigError, DataError
+from goeswith.errors import TOO_FEW_OUTFITS, ConfigError, DataError
 from goeswith.sheets import Sheet, read_sheet
 
 if TYPE_CHECKING:
@@ -219,13 +219,15 @@ class Outfits:
         chosen = self.splits == name
         if not len(self):
             raise DataError(
-                "the data set has no outfits; import it with outfits, or with orders, wish lists or sets beside it"
+                "the data set has no outfits; import it with outfits, or with orders, wish lists or sets beside it",
+                reason=TOO_FEW_OUTFITS,
             )
         if not chosen.any():
             have = ", ".join(sorted(set(self.splits) - {""})) or "none"
             raise DataError(
                 f"no outfit is in split {name!r}; the splits here are: {have}; "
-                "import more outfits, or name their splits in the outfit table"
+                "import more outfits, or name their splits in the outfit table",
+                reason=TOO_FEW_OUTFITS,
             )
         return self.take(chosen)
 

@@ -19,7 +19,7 @@ from goeswith.data.encoders.encode import encode, usual_encoders
 from goeswith.data.features import load_features
 from goeswith.data.freeze import PLAN, file_stem, freeze
 from goeswith.data.importing import import_data
-from goeswith.errors import DataError, GoeswithError
+from goeswith.errors import TOO_FEW_OUTFITS, DataError, GoeswithError
 from goeswith.files import fresh_file, read_json, sha256, sole
 from goeswith.models import DEFAULT
 from goeswith.rules.rules import read_rules
@@ -69,8 +69,7 @@ def build(
 ) -> Built:
     """Import an export, encode its pictures and words, ask test questions, train and index; then show twelve looks.
 
-    Without outfits to learn from, or with so few that none is in the splits to train or to validate on, a starter takes
-    the model's place, see `goeswith.models.starter`.
+    Without outfits to learn from, or with too few, a starter takes the model's place, see `goeswith.models.starter`.
 
     The same call over a changed export brings everything up to date: only new items are encoded and indexed, and the
     model is trained again only where there are other outfits.
@@ -108,16 +107,16 @@ def build(
                 shutil.rmtree(out)
             raise
         _write_mark(out, request)  # not before: options that were refused are not kept
-        features = _encode(dataset, model, say, progress)
+        encoders = Run(model).config["encoder"].split("+") if model else usual_encoders(dataset)
+        _encode(dataset, encoders, say, progress)
         _ask(dataset, seed, say, progress("questions"))
-        if model:
-            run = Run(model)
-        elif _learnable(dataset):
+        run = Run(model) if model else None
+        if run is None and {"train", "valid"} <= set(dataset.outfits.splits):
             if rules:
                 raise DataError(f"{source} has outfits to learn from; leave out the rules {rules}, or the outfits")
-            run = _train(dataset, out, settings, features, seed, say, progress("train"))
-        else:
-            run = _start(dataset, out, rules, features, say)
+            run = _train(dataset, out, settings, "+".join(encoders), seed, say, progress("train"))
+        if run is None:
+            run = _start(dataset, out, rules, encoders, say, progress)
         say("index", f"states of {len(dataset.catalogue):,} items")
         index = build_index(
             run, dataset, out / "index", say=lambda line: say("index", line), progress=progress("index")
@@ -161,20 +160,10 @@ def _import(
     return done.dataset
 
 
-def _learnable(dataset: Dataset) -> bool:
-    """Whether there are outfits to train and to validate on."""
-    return {"train", "valid"} <= set(dataset.outfits.splits)
-
-
-def _encode(dataset: Dataset, model: Path | None, say: Say, progress: Callable[[str], Progress]) -> str:
-    """Encode by the encoders of the model, or by the usual ones; returns their names joined by ``+``."""
-    encoders = Run(model).config["encoder"].split("+") if model else usual_encoders(dataset)
-    if not model and not _learnable(dataset) and WORDS not in encoders:
-        encoders = [*encoders, WORDS]
+def _encode(dataset: Dataset, encoders: Sequence[str], say: Say, progress: Callable[[str], Progress]) -> None:
     for encoder in encoders:
         report = encode(dataset, encoder, progress=progress(f"encode {encoder}"))
         say("encode", f"{encoder}: {report}")
-    return "+".join(encoders)
 
 
 def _ask(dataset: Dataset, seed: int, say: Say, progress: Progress) -> None:
@@ -198,20 +187,31 @@ def _ask(dataset: Dataset, seed: int, say: Say, progress: Progress) -> None:
     say("questions", line)
 
 
-def _start(dataset: Dataset, out: Path, rules: Path | None, encoder: str, say: Say) -> Run:
+def _start(
+    dataset: Dataset,
+    out: Path,
+    rules: Path | None,
+    encoders: Sequence[str],
+    say: Say,
+    progress: Callable[[str], Progress],
+) -> Run:
     """The starter of a catalogue, made again each time: it takes seconds, and its means change with the catalogue."""
     parsed = read_rules(rules) if rules else []
+    _encode(dataset, [WORDS] if WORDS not in encoders else [], say, progress)
     folder = out / "runs" / "starter"
     shutil.rmtree(folder, ignore_errors=True)
-    run = make_starter(dataset, folder, encoder, parsed)
+    run = make_starter(dataset, folder, "+".join(encoders), parsed)
     say("train", unlearned(run))
     return run
 
 
 def _train(
     dataset: Dataset, out: Path, settings: Sequence[str], encoder: str, seed: int, say: Say, progress: Progress
-) -> Run:
-    """The default model, trained on the outfits of the data set; one that is there and fits is taken as it is."""
+) -> Run | None:
+    """The default model, trained on the outfits of the data set; one that is there and fits is taken as it is.
+
+    None where the outfits are too few.
+    """
     # A catalogue may change every night; the model is trained again only where the outfits or the settings do.
     key = json.dumps([sha256(dataset.path / "outfits.parquet"), [*settings], encoder, seed])
     folder = out / "runs" / hashlib.sha256(key.encode()).hexdigest()[:12]
@@ -219,14 +219,20 @@ def _train(
     if run is None or "result" not in run.config:  # which is written last
         if _changed_since(folder, dataset, encoder):
             shutil.rmtree(folder)
-        run = train(
-            DEFAULT,
-            dataset,
-            folder,
-            settings=[*settings, f"seed={seed}"],
-            encoder=encoder,
-            say=lambda _: lambda epoch, epochs, measured: progress(epoch, epochs),
-        )
+        try:
+            run = train(
+                DEFAULT,
+                dataset,
+                folder,
+                settings=[*settings, f"seed={seed}"],
+                encoder=encoder,
+                say=lambda _: lambda epoch, epochs, measured: progress(epoch, epochs),
+            )
+        except DataError as error:
+            if error.reason != TOO_FEW_OUTFITS:
+                raise
+            shutil.rmtree(folder, ignore_errors=True)
+            return None
     result = run.config["result"]
     say("train", f"{DEFAULT}: validation AUC {result['valid_auc']:.3f}, best epoch {result['best_epoch']}")
     return run

@@ -12,7 +12,7 @@ from goeswith.data.catalogue import Catalogue
 from goeswith.data.negatives import Negatives
 from goeswith.data.outfits import OutfitBatch, Outfits
 from goeswith.data.pairs import bottoms
-from goeswith.errors import DataError
+from goeswith.errors import TOO_FEW_OUTFITS, DataError
 from goeswith.models import TrainingData
 from goeswith.train.settings import TrainConfig
 
@@ -59,7 +59,8 @@ def valid_pairs(data: TrainingData, config: TrainConfig) -> Corrupted:
     if not len(pairs):
         raise DataError(
             f"no validation outfit can be corrupted by {config.negatives!r} negatives; "
-            "use --set negatives=category or random"
+            "use --set negatives=category or random",
+            reason=TOO_FEW_OUTFITS,
         )
     return pairs
 

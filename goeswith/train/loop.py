@@ -17,7 +17,7 @@ from torch import Tensor, nn
 
 from goeswith.data.devices import FreeMemory, keep_memory
 from goeswith.data.negatives import Negatives
-from goeswith.errors import ConfigError, DataError, ModelError
+from goeswith.errors import TOO_FEW_OUTFITS, ConfigError, DataError, ModelError
 from goeswith.files import fresh_file
 from goeswith.models import ItemStates, Model, TrainingData, exact
 from goeswith.train.batches import batches
@@ -121,7 +121,8 @@ class Loop:
         for name, outfits in (("train", data.train), ("valid", data.valid)):
             if not len(outfits):
                 raise DataError(
-                    f"the {name} split has no usable outfit; import the data with another seed, or more outfits"
+                    f"the {name} split has no usable outfit; import the data with another seed, or more outfits",
+                    reason=TOO_FEW_OUTFITS,
                 )
         keep_memory()
         self.memory = FreeMemory()
@@ -189,7 +190,8 @@ class Loop:
                 "a batch of one outfit has no wrong answers; use a larger batch_size"
                 if alone
                 else f"no training outfit has a wrong answer by {self.config.negatives!r} negatives; "
-                "use --set negatives=category or random"
+                "use --set negatives=category or random",
+                reason="" if alone else TOO_FEW_OUTFITS,
             )
         trained = time.perf_counter() - started
         self.expect_sane("the weights have grown without end")

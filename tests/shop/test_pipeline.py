@@ -102,6 +102,19 @@ def test_what_a_refusal_advises_can_be_done_in_the_same_folder(tmp_path: Path) -
         assert worn not in build(export, out, options=options, settings=QUICK).index.catalogue.ids
 
 
+@pytest.mark.parametrize("number", [1, 10])
+def test_too_few_outfits_to_learn_from_are_as_none(tmp_path: Path, number: int) -> None:
+    export = write_export(tmp_path / "export", outfits=False)
+    rows = [f"o{look},{item}" for look in range(number) for item in shop_items()["item_id"][4 * look : 4 * look + 4]]
+    (export / "outfits.csv").write_text("\n".join(["outfit_id,item_id", *rows]) + "\n")
+    made = build(export, tmp_path / "shop", settings=QUICK)
+    assert made.unlearned.startswith(
+        f"Nothing was learned, because there are too few outfits ({number}): looks combine"
+    )
+    assert [path.name for path in (tmp_path / "shop" / "runs").iterdir()] == ["starter"]
+    assert made.unlearned in made.page.read_text()
+
+
 def test_a_catalogue_of_one_group_cannot_have_looks_and_says_what_it_lacks(tmp_path: Path) -> None:
     export = write_export(tmp_path / "export", shop_items().filter(pl.col("category") == "shirt"), outfits=False)
     with pytest.raises(DataError, match=r"a look around any item: .*; all its items are of top: add what is worn with"):
@@ -133,9 +146,6 @@ def test_a_shop_without_outfits_gets_looks_of_style_and_rules_and_says_so(
     assert made.unlearned in messages
     assert made.unlearned in made.page.read_text()
     assert not (tmp_path / "shop" / "data" / "questions").exists()
-    (export / "outfits.csv").write_text("outfit_id,item_id\no,i0\no,i1\n")
-    few = build(export, tmp_path / "few")
-    assert few.unlearned.startswith("Nothing was learned, because there are too few outfits (1): looks combine")
     [look] = Stylist(made.index).complete(["i0"], slots=["bottom"], k=1)
     assert look.percentile is None  # there is nothing to measure itself on
     (export / "outfits.csv").write_text("outfit_id,item_id\n")
