@@ -14,6 +14,14 @@ SYNONYMS = {
     "outfit_id": "outfit look look_id set set_id basket order order_id id",
     "title": "name product_name titel titre titolo titulo",
     "price": "preis prix precio prezzo amount sale_price",
+    "image": "image_url image_link picture photo photo_url img bild foto",
+    "colour": "color farbe couleur colore",
+    "material": "fabric stoff composition",
+    "brand": "vendor manufacturer label marke marque marca",
+    "season": "saison temporada stagione",
+    "gender": "sex geschlecht genre department",
+    "stock": "inventory quantity qty bestand",
+    "link": "url product_url permalink",
     "question_id": "question id",
     "score": "value prediction probability",
 }
@@ -33,6 +41,17 @@ def missing_columns(path: Path, missing: Sequence[str], have: Sequence[str], rem
     names = " and ".join(repr(name) for name in missing)
     columns = "columns" if len(missing) > 1 else "column"
     return f"{path} has no {columns} {names} (it has {', '.join(have) or 'none'}); {todo}"
+
+
+def likely_columns(columns: Sequence[str], have: Sequence[str]) -> dict[str, str]:
+    """Our columns, of those that a table does not have → its own that are called what others call them."""
+    plain = {_plain(column): column for column in reversed(have)}
+    likely = {}
+    for name in columns:
+        header = next((plain[word] for word in SYNONYMS.get(name, "").split() if word in plain), None)
+        if header is not None and name not in have:
+            likely[name] = header
+    return likely
 
 
 def nearest_header(name: str, have: Sequence[str]) -> str | None:

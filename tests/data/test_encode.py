@@ -15,6 +15,7 @@ import polars as pl
 import pytest
 from PIL import Image
 
+from goeswith.data.catalogue import Catalogue
 from goeswith.data.dataset import Dataset, Imported, create
 from goeswith.data.encoders import encode as encoders
 from goeswith.data.encoders import networks
@@ -135,6 +136,18 @@ def test_words_are_titles_or_else_colour_and_category(dataset: Dataset, network:
     assert texts_read[:4] == ["black skirt", "title 1", "skirt", "title 3"]
     assert texts_read[4:6] == ["black skirt", "title 5"]
     assert load_features(dataset, "titles").values[1].tolist() == [7, 2]
+
+
+def test_usual_encoders_are_those_that_have_something_to_read(dataset: Dataset) -> None:
+    assert encoders.usual_encoders(dataset) == [encoders.PICTURES, encoders.WORDS]
+    bare = dataset.catalogue.items.with_columns(image=pl.lit(None, pl.String), title=pl.lit(None, pl.String))
+    for columns, usual in (
+        ({"image": "x"}, [encoders.PICTURES]),
+        ({"title": "x"}, [encoders.WORDS]),
+        ({}, [encoders.WORDS]),
+    ):
+        dataset.catalogue = Catalogue(bare.with_columns(**{name: pl.lit(value) for name, value in columns.items()}))
+        assert encoders.usual_encoders(dataset) == usual
 
 
 def test_a_network_that_gives_no_number_is_refused(dataset: Dataset, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -39,6 +39,26 @@ def test_table_reads_long_outfits_pictures_and_further_columns(shop):
     assert len(create(imported, shop / "dest", layout="table").outfits) == 2
 
 
+def test_columns_that_others_call_otherwise_are_pointed_out(tmp_path):
+    items = "item_id,category,name,Color,price,Brand Name,vendor\na,coat,warm,red,10,x,y\nb,bag,soft,blue,5,x,y\n"
+    write(tmp_path, {"items.csv": items})
+    notes = read("table", tmp_path, workdir=tmp_path).notes
+    assert (
+        "name, Color, vendor may be what goeswith calls title, colour, brand; if so, add --column title=name "
+        "--column colour=Color --column brand=vendor"
+    ) in notes
+    mapped = read("table", tmp_path, workdir=tmp_path, columns={"title": "name", "colour": "Color", "brand": "vendor"})
+    assert column(mapped, "title") == {"a": "warm", "b": "soft"}
+    assert not any("may be what" in note for note in mapped.notes)
+
+
+def test_titles_are_read_without_html(tmp_path):
+    write(tmp_path, {"items.csv": "item_id,category,title\na,coat,<b>Warm</b> &amp; soft\nb,bag,a < b\nc,hat,<br>\n"})
+    imported = read("table", tmp_path, workdir=tmp_path)
+    assert column(imported, "title") == {"a": "Warm & soft", "b": "a < b", "c": None}
+    assert "1 items have no title" in imported.notes
+
+
 @pytest.mark.parametrize("form", ["text", "lists", "long"])
 def test_table_outfits_in_every_form_are_the_same(form, tmp_path):
     items = pl.DataFrame({"item_id": [1, 2, 3], "category": ["coat", "bag", "hat"]})

@@ -134,7 +134,7 @@ def test_sets_in_every_form(text, expected, tmp_path):
 
 def test_a_table_of_another_form_is_refused(tmp_path):
     write(tmp_path, {"o.csv": "when,what\n1,2\n", "s.csv": "worn_with,text\n1,2\n"})
-    with pytest.raises(DataError, match="no column 'order_id' and 'sku'"):
+    with pytest.raises(DataError, match="no columns 'order_id' and 'sku'"):
         read_baskets(tmp_path / "o.csv", {}, {}, "orders")
     with pytest.raises(DataError, match="no column 'item_id'"):
         read_sets(tmp_path / "s.csv", {})

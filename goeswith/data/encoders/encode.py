@@ -105,10 +105,13 @@ class _Kept:
 
 
 def usual_encoders(dataset: Dataset) -> list[str]:
-    """Which encoders to use where none is named: one of pictures and one of words, where a data set has both."""
+    """Which encoders to use where none is named: one of pictures and one of words, where a data set has both.
+
+    Without either, that of words, which has colours and categories to read.
+    """
     items = dataset.catalogue.items
     titled = (items["title"].str.strip_chars() != "").any()
-    return [name for name, has in ((PICTURES, items["image"].count() > 0), (WORDS, titled)) if has] or [PICTURES]
+    return [name for name, has in ((PICTURES, items["image"].count() > 0), (WORDS, titled)) if has] or [WORDS]
 
 
 def encode(

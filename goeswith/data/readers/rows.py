@@ -10,6 +10,7 @@ import polars as pl
 from goeswith.data.catalogue import COLUMNS
 from goeswith.data.cells import ids, words
 from goeswith.data.columns import missing_columns, nearest_header
+from goeswith.data.product_words import plain_text
 from goeswith.errors import ConfigError, DataError
 from goeswith.sheets import Sheet
 
@@ -69,7 +70,7 @@ def under_our_names(sheet: Sheet, columns: dict[str, str]) -> pl.DataFrame:
         (ids if name in IDS else words)(table[name]).alias(name) for name in table.columns if name in TEXTS - {"title"}
     ]
     if "title" in table.columns:
-        text.append(table["title"].cast(pl.String).str.strip_chars())
+        text.append(plain_text(table["title"].cast(pl.String)))
     named = [pl.col(name).fill_null("") for name in IDS if name in table.columns]
     return table.with_columns(text).with_columns(named).select(sheet.rows, pl.all())
 

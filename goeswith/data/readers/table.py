@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from dataclasses import replace
 from pathlib import Path
 
@@ -10,6 +11,7 @@ import polars as pl
 from goeswith.data.baskets import GO_ON, gather
 from goeswith.data.catalogue import GROUPS
 from goeswith.data.cells import currencies, ids, is_odd, numbers
+from goeswith.data.columns import likely_columns
 from goeswith.data.dataset import Imported
 from goeswith.data.garments import fold, group_of
 from goeswith.data.outfits import SPLITS
@@ -25,7 +27,7 @@ from goeswith.data.readers.rows import (
     under_our_names,
     without_faults,
 )
-from goeswith.data.understood import Understood
+from goeswith.data.understood import WANTED, Understood
 from goeswith.errors import DataError
 from goeswith.sheets import read_sheet, sheets_named
 
@@ -77,6 +79,10 @@ def read(source: Path, options: TableOptions) -> Imported:
         skipped |= left | short
     made = gather(options.baskets, source, catalogue, {}, skip_bad)
     worn, skipped = pl.concat([worn, made.outfits], how="diagonal"), skipped | made.skipped
+    if likely := likely_columns(WANTED, named_columns):
+        flags = " ".join(f"--column {name}={shlex.quote(header)}" for name, header in likely.items())
+        theirs, ours = (", ".join(names) for names in (likely.values(), likely))
+        notes.append(f"{theirs} may be what goeswith calls {ours}; if so, add {flags}")
     taken = {name: columns.get(name, name) for name in named_columns if name in FIELDS and catalogue[name].count()}
     taken = spoken.in_the_file(taken)
     if not tables and made.outfits.is_empty():
