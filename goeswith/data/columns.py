@@ -48,7 +48,7 @@ def likely_columns(columns: Sequence[str], have: Sequence[str]) -> dict[str, str
     plain = {_plain(column): column for column in reversed(have)}
     likely = {}
     for name in columns:
-        header = next((plain[word] for word in SYNONYMS.get(name, "").split() if word in plain), None)
+        header = next((plain[word] for word in (name, *SYNONYMS.get(name, "").split()) if word in plain), None)
         if header is not None and name not in have:
             likely[name] = header
     return likely

@@ -40,12 +40,12 @@ def test_table_reads_long_outfits_pictures_and_further_columns(shop):
 
 
 def test_columns_that_others_call_otherwise_are_pointed_out(tmp_path):
-    items = "item_id,category,name,Color,price,Brand Name,vendor\na,coat,warm,red,10,x,y\nb,bag,soft,blue,5,x,y\n"
+    items = "item_id,category,name,Color,Price ($),Brand Name,vendor\na,coat,warm,red,10,x,y\nb,bag,soft,blue,5,x,y\n"
     write(tmp_path, {"items.csv": items})
     notes = read("table", tmp_path, workdir=tmp_path).notes
     assert (
-        "name, Color, vendor may be what goeswith calls title, colour, brand; if so, add --column title=name "
-        "--column colour=Color --column brand=vendor"
+        "name, Price ($), Color, vendor may be what goeswith calls title, price, colour, brand; if so, add "
+        "--column title=name --column price='Price ($)' --column colour=Color --column brand=vendor"
     ) in notes
     mapped = read("table", tmp_path, workdir=tmp_path, columns={"title": "name", "colour": "Color", "brand": "vendor"})
     assert column(mapped, "title") == {"a": "warm", "b": "soft"}
