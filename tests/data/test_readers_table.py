@@ -47,8 +47,10 @@ def test_columns_that_others_call_otherwise_are_pointed_out(tmp_path):
         "name, Price ($), Color, vendor may be what goeswith calls title, price, colour, brand; if so, add "
         "--column title=name --column price='Price ($)' --column colour=Color --column brand=vendor"
     ) in notes
-    mapped = read("table", tmp_path, workdir=tmp_path, columns={"title": "name", "colour": "Color", "brand": "vendor"})
+    columns = {"title": "name", "price": "Price ($)", "colour": "Color", "brand": "vendor"}
+    mapped = read("table", tmp_path, workdir=tmp_path, columns=columns)
     assert column(mapped, "title") == {"a": "warm", "b": "soft"}
+    assert column(mapped, "price") == {"a": 10, "b": 5}
     assert not any("may be what" in note for note in mapped.notes)
 
 
