@@ -11,6 +11,7 @@ from served import SCRIPT, seen
 from starlette.testclient import TestClient
 
 from goeswith.shop.guests import GuestEncoder
+from goeswith.studio.pages import routes
 from goeswith.studio.pages.board import MOST
 from goeswith.studio.service import shared
 from goeswith.studio.service.limits import UPLOAD_BYTES
@@ -166,3 +167,9 @@ def test_a_category_is_guessed_and_a_contradiction_is_asked_about(copied, monkey
     monkeypatch.setattr(shared, "guess", lambda view, picture: None)
     bare = client.post("/upload", data={"title": "Unknown"}, files=files)
     assert bare.status_code == 422
+    assert "nothing tells what this photo shows; choose what it is" in bare.text
+    for reads, first in ((True, '<option value="">Guess it from the photo'), (False, '<option value="">Choose<')):
+        monkeypatch.setattr(routes, "guesses", lambda view, reads=reads: reads)
+        form = client.get("/upload").text
+        assert first in form
+        assert ('<select name="category" required>' in form) is not reads

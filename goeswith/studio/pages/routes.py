@@ -9,7 +9,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, File, Form, Request, Response, UploadFile
 from fastapi.responses import RedirectResponse
 
-from goeswith.errors import GoeswithError
+from goeswith.errors import CatalogueError, GoeswithError
 from goeswith.studio.pages import board_view, flat_lay, offers, quiz, quiz_card, rule_switches
 from goeswith.studio.pages import report as measuring
 from goeswith.studio.pages import rules as ruling
@@ -24,6 +24,7 @@ from goeswith.studio.service import limits
 from goeswith.studio.service.bodies import FileRoute
 from goeswith.studio.service.catalogue_view import CatalogueView
 from goeswith.studio.service.owners import Sender, owner_of
+from goeswith.studio.service.photo_guess import guesses
 from goeswith.studio.service.refusals import as_refused
 from goeswith.studio.service.shared import Shop
 from goeswith.studio.service.shop_rules import Switches
@@ -153,6 +154,7 @@ def _form(
         "photos": items(view, view.guests_of(owner)[::-1][:PHOTOS]),
         "categories": sorted(view.facets()["category"]), "wrong": trouble, "category": category, "title": title,
         "longest": limits.TEXT_LENGTH, "most": limits.UPLOAD_BYTES - limits.BODY_BYTES, "check": None,
+        "guesses": guesses(view),
     }  # fmt: skip
 
 
@@ -178,6 +180,10 @@ async def uploaded(
     try:
         guessed = await shop.guess(data)
         named = category or (guessed.category if guessed else "")
+        if not named:
+            raise CatalogueError(
+                "it cannot be told from the photo what it shows; choose what it is", reason="unknown_category"
+            )
         item_id = await shop.add(data, category=named, title=title, owner=sender.owner)
     except GoeswithError as error:
         facts = sender.owner, str(error), category, title

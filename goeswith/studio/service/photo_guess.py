@@ -59,6 +59,15 @@ class Neighbours:
         return Guess(max(shares, key=lambda category: shares[category]), shares)
 
 
+def guesses(view: CatalogueView) -> bool:
+    """Whether the model reads pictures, without which nothing can be said of a photo."""
+    return _picture_encoder(view) is not None
+
+
+def _picture_encoder(view: CatalogueView) -> str | None:
+    return next((name for name in view.index.run.config["encoder"].split("+") if sees_pictures(name)), None)
+
+
 def guess(view: CatalogueView, picture: Image.Image) -> Guess | None:
     """The category of a photo; None where the model reads no pictures, or the data set is gone."""
     try:
@@ -76,7 +85,7 @@ def guess(view: CatalogueView, picture: Image.Image) -> Guess | None:
 @once
 def _neighbours(view: CatalogueView) -> Neighbours | None:
     """Of the items that the data set has features of; None where no encoder of the model reads pictures."""
-    name = next((name for name in view.index.run.config["encoder"].split("+") if sees_pictures(name)), None)
+    name = _picture_encoder(view)
     if name is None:
         return None
     data = dataset(view)
