@@ -167,7 +167,7 @@ def test_a_category_is_guessed_and_a_contradiction_is_asked_about(copied, monkey
     monkeypatch.setattr(shared, "guess", lambda view, picture: None)
     bare = client.post("/upload", data={"title": "Unknown"}, files=files)
     assert bare.status_code == 422
-    assert "nothing tells what this photo shows; choose what it is" in bare.text
+    assert "goeswith cannot tell what is in the photo; choose its category" in bare.text
     for reads, first in ((True, '<option value="">Guess it from the photo'), (False, '<option value="">Choose<')):
         monkeypatch.setattr(routes, "guesses", lambda view, reads=reads: reads)
         form = client.get("/upload").text

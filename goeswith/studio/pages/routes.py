@@ -182,7 +182,7 @@ async def uploaded(
         named = category or (guessed.category if guessed else "")
         if not named:
             raise CatalogueError(
-                "it cannot be told from the photo what it shows; choose what it is", reason="unknown_category"
+                "goeswith cannot tell what is in the photo; choose its category", reason="unknown_category"
             )
         item_id = await shop.add(data, category=named, title=title, owner=sender.owner)
     except GoeswithError as error:
