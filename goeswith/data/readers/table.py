@@ -81,8 +81,8 @@ def read(source: Path, options: TableOptions) -> Imported:
     worn, skipped = pl.concat([worn, made.outfits], how="diagonal"), skipped | made.skipped
     if likely := likely_columns(WANTED, named_columns):
         flags = " ".join(f"--column {name}={shlex.quote(header)}" for name, header in likely.items())
-        theirs, ours = (", ".join(names) for names in (likely.values(), likely))
-        notes.append(f"{theirs} may be what goeswith calls {ours}; if so, add {flags}")
+        headers, fields = ", ".join(likely.values()), ", ".join(likely)
+        notes.append(f"{headers} may be what goeswith calls {fields}; if so, add {flags}")
     taken = {name: columns.get(name, name) for name in named_columns if name in FIELDS and catalogue[name].count()}
     taken = spoken.in_the_file(taken)
     if not tables and made.outfits.is_empty():
