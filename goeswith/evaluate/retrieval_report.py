@@ -30,7 +30,8 @@ if TYPE_CHECKING:
     from goeswith.data.dataset import Dataset
 
 FLOORS = ("chance", "popularity", "item pairs", "cosine", "standardised", "ceiling")
-"""Floors whose retrieval is measured. The others are no better than these, or too slow to ask a million outfits."""
+"""Floors whose retrieval is measured. The others, which are no better than these or too slow to ask a million outfits,
+answer exhaustive AUC alone."""
 FITTED = ("+ popularity", "+ shortlist")
 """Corrections that are shown beside a scorer, see `goeswith.evaluate.reranking`: α alone for the best recall; and what
 an index answers by, a shortlist with the best recall in an order that varies."""
@@ -110,15 +111,25 @@ def survey(
     *,
     split: str = "test",
 ) -> tuple[list[Report], list[Report]]:
-    """What the floors of `FLOORS` and some scorers find and offer, the scorers also with corrections: see `measure`.
+    """What floors and some scorers find and offer, the scorers also with corrections: see `measure_floor`, `measure`.
 
     Nothing where nothing can be asked.
     """
     questions = ask(dataset, usable, split=split)
     if questions is None:
         return [], []
-    floor_reports = [measure(floor, questions)[0] for name, floor in floors.items() if name in FLOORS]
+    floor_reports = [report for floor in floors.values() for report in measure_floor(floor, questions)]
     return floor_reports, [report for scorer in scorers for report in measure(scorer, questions, fitted=True)]
+
+
+def measure_floor(floor: Scorer, questions: RetrievalQuestions) -> list[Report]:
+    """What a floor finds and offers, see `measure`; of those that are not in `FLOORS`, exhaustive AUC alone.
+
+    Nothing where nothing is left to ask.
+    """
+    if floor.name not in FLOORS:
+        questions = replace(questions, gaps={})
+    return measure(floor, questions) if questions.gaps or len(questions.positions.owner) else []
 
 
 def measure(scorer: Scorer, questions: RetrievalQuestions, *, fitted: bool = False) -> list[Report]:

@@ -10,8 +10,7 @@ from typing import TYPE_CHECKING
 
 from goeswith.evaluate.audit import is_floor
 from goeswith.evaluate.evaluate import answer, report
-from goeswith.evaluate.retrieval_report import FLOORS, RetrievalQuestions
-from goeswith.evaluate.retrieval_report import measure as measure_retrieval
+from goeswith.evaluate.retrieval_report import RetrievalQuestions, measure_floor
 from goeswith.evaluate.seeds import ALPHA, Mean, difference, holm, judge, means
 from goeswith.experiments.recipes import Experiment, Recipe
 from goeswith.models import Scorer
@@ -110,13 +109,13 @@ def measure_floors(
 ) -> list[Row]:
     """The rows of `goeswith.evaluate.audit.yardsticks`: the floors, and the ceiling where there is one.
 
-    catalogue: what is asked about the whole catalogue, of the floors that can answer it.
+    catalogue: what is asked about the whole catalogue, of each floor as far as it can answer it.
     """
     rows, sets = [], list(sets)
     for name, scorer in floors.items():
         reports = [report(answer(scorer, questions), dataset) for questions in sets]
-        if catalogue is not None and name in FLOORS:
-            reports += measure_retrieval(scorer, catalogue)
+        if catalogue is not None:
+            reports += measure_floor(scorer, catalogue)
         kind = "floor" if is_floor(name, dataset) else "ceiling"
         note = LABELS if kind == "ceiling" and name != "ceiling" else ""
         rows.append(Row(name, kind, means(name, [reports]), note))

@@ -14,10 +14,11 @@ from goeswith.data.freeze import freeze
 from goeswith.data.outfits import Outfits
 from goeswith.data.questions import read_questions
 from goeswith.evaluate import shortcuts
-from goeswith.evaluate.audit import audit
+from goeswith.evaluate.audit import audit, yardsticks
 from goeswith.evaluate.clues import clue_values
 from goeswith.evaluate.evaluate import answer, report
 from goeswith.evaluate.records import records_of
+from goeswith.evaluate.retrieval_report import FLOORS, survey
 from goeswith.evaluate.shortcuts import Shortcuts, single_clues
 from goeswith.models.floors import Lift, PairFloor, lift_table
 
@@ -89,6 +90,20 @@ def test_what_was_planted_is_named_and_solves_the_questions(tmp_path: Path, plan
     assert sum(result.used[file].values()) == pytest.approx(1)
     written = json.loads(result.to_json())
     assert {clue["name"] for clue in written["clues"]} == {clue.name for clue in result.clues[file]}
+
+
+@pytest.mark.parametrize(("planted", "low", "high"), [("border", 0.9, 1.0), ("none", 0.45, 0.55)])
+def test_records_are_asked_about_every_place_of_every_outfit(tmp_path: Path, planted: str, low: float, high: float):
+    dataset = world(tmp_path / planted, planted)
+    floors = yardsticks(dataset)
+    reports, _ = survey(dataset, floors, [], np.ones(len(dataset.catalogue), bool))
+    assert [report.scorer for report in reports] == list(floors)
+    scores = {(score.scorer, score.task): score for report in reports for score in report.summary}
+    assert {name for name, task in scores if task == "exhaustive"} == {*floors}
+    assert {name for name, task in scores if task == "anchor"} == {*floors} & {*FLOORS}
+    assert low < scores["records", "exhaustive"].value < high
+    signatures = {score.signature for (_, task), score in scores.items() if task == "exhaustive"}
+    assert len(signatures) == 1
 
 
 def test_where_there_is_no_shortcut_none_is_above_chance(tmp_path: Path):
