@@ -10,10 +10,12 @@ from goeswith.experiments.results import ABOVE, BELOW, LEAK
 from goeswith.tables import HARDEST
 
 Kept = Mapping[str, Any]
+Column = tuple[str, str, str]
+"""Task, negatives and metric."""
 CLAIM = 5
 """Seeds that both models of a comparison need for a claim."""
 OURS, MEMORYLESS = "Two-tower", "Two-tower, no memory"
-EXHAUSTIVE = ("exhaustive", "matched", "auc")
+EXHAUSTIVE: Column = ("exhaustive", "matched", "auc")
 """The column that asks about every place of every test outfit, and so tells more apart than one question an outfit."""
 PLACES = ("higher", "equivalent", "not shown", "lower", "few")
 """What a comparison shows, and that it has too few seeds to show anything."""
@@ -64,7 +66,7 @@ def conclusions(
         for each in (by_recipe, earlier, ablations or {})
     )
     return [
-        _above_floors(by_recipe),
+        _above_floors(by_recipe, ablations),
         _peers({**by_recipe, **ablations}),
         _records(by_recipe),
         _parts({**by_recipe, **ablations}, earlier),
@@ -72,7 +74,7 @@ def conclusions(
     ]
 
 
-def headline(results: Kept) -> tuple[str, str, str]:
+def headline(results: Kept) -> Column:
     """Task, negatives and metric of the hardest questions."""
     there = dict.fromkeys((line["task"], line["negatives"]) for line in results["lines"])
     pairs = [kind for kind in there if kind[0] in ("compat", "triplet")]
@@ -80,9 +82,9 @@ def headline(results: Kept) -> tuple[str, str, str]:
     return (*ranked[0], "auc") if ranked else ("", "", "")
 
 
-def _values(results: Kept, *kinds: str) -> dict[str, float]:
-    """Scorer → its value on the hardest questions."""
-    column = headline(results)
+def _values(results: Kept, *kinds: str, column: Column | None = None) -> dict[str, float]:
+    """Scorer → its value in a column, by default that of the hardest questions."""
+    column = column or headline(results)
     return {
         line["scorer"]: line["value"]
         for line in results["lines"]
@@ -94,18 +96,34 @@ def _best(values: Mapping[str, float]) -> str:
     return max(values, key=lambda name: values[name])
 
 
-def _above_floors(by_recipe: Mapping[str, Kept]) -> str:
-    """On which data sets the best model is above the strongest floor or below it, by the marks of the table."""
+def _floors(results: Kept, column: Column) -> dict[str, float]:
+    """The floors of a column that models are compared with."""
+    return {name: value for name, value in _values(results, "floor", column=column).items() if value < LEAK}
+
+
+def _all_places(results: Kept) -> bool:
+    """Whether all floors of the hardest questions have answered about every place too."""
+    return {*_values(results, "floor", column=EXHAUSTIVE)} >= {*_values(results, "floor")}
+
+
+def _above_floors(by_recipe: Mapping[str, Kept], ablations: Mapping[str, Kept]) -> str:
+    """On which data sets the best model is above the strongest floor or below it, by the marks of the table.
+
+    By exhaustive AUC where all floors have it; a data set whose main table lacks that is judged by the first ablation
+    that does not.
+    """
     above, below, others = [], [], []
-    for name, results in by_recipe.items():
-        models = _values(results, "model")
-        floors = {floor: value for floor, value in _values(results, "floor").items() if value < LEAK}
+    for name, main in by_recipe.items():
+        same = (each for each in ablations.items() if each[1]["dataset"] == main["dataset"] and _all_places(each[1]))
+        title, results = (name, main) if _all_places(main) else next(same, (name, main))
+        column, word = (EXHAUSTIVE, ", exhaustive") if _all_places(results) else (headline(results), "")
+        models, floors = _values(results, "model", column=column), _floors(results, column)
         if not models or not floors:
             continue
         best, floor = _best(models), _best(floors)
         marks = {(mark["scorer"], *mark["column"]): mark["marks"] for mark in results["marks"]}
-        sentence = f"{name} ({models[best]:.3f} against {floors[floor]:.3f})"
-        earned = marks.get((best, *headline(results)), "")
+        sentence = f"{title} ({models[best]:.3f} against {floors[floor]:.3f}{word})"
+        earned = marks.get((best, *column), "")
         (above if ABOVE in earned else below if BELOW in earned else others).append(sentence)
     wording = (("above", above), ("not shown to differ from", others), ("below", below))
     parts = [f"{words} the strongest floor on {_list(names)}" for words, names in wording if names]
@@ -295,7 +313,7 @@ def _seeds(results: Kept, *names: str) -> int:
     return min((counts[name] for name in names if name in counts), default=CLAIM)
 
 
-def _lines(results: Kept, column: tuple[str, str, str]) -> list[Mapping[str, Any]]:
+def _lines(results: Kept, column: Column) -> list[Mapping[str, Any]]:
     return [line for line in results["compared"] if (line["task"], line["negatives"], line["metric"]) == column]
 
 

@@ -70,7 +70,7 @@ row, with its 95 % interval from {draws:,} draws of outfits and, for models, see
 
 - **Marks**: ↓ below the best model or control of the column (in bold, if there are two or more), * above its strongest
   floor, † below it, each with p < {sure} after Holm's correction for the rows of the column. A floor without a number
-  in a column is ignored there (records have no exhaustive AUC).
+  in a column is ignored there (in tables that an earlier version measured, records have no exhaustive AUC).
 - **Comparisons** are those of the recipes, tested as one table: higher or lower (p < {sure} after Holm), equivalent
   (the interval is inside ±{same}), or not shown (neither).
 - **Settings** are those of the recipes: two-tower has its own for each data set, chosen on validation outfits, and its
@@ -119,8 +119,10 @@ def write_page(names: Iterable[str]) -> Path:
         sure=ALPHA,
         same=SAME,
         leak=LEAK,
-        cut=" ".join(
-            filter(None, [_cut(name, results) for name, results in by_recipe.items()] + [_missing(names, by_recipe)])
+        cut="\n".join(
+            f"- {line}"
+            for line in [*(_cut(name, results) for name, results in by_recipe.items()), _missing(names, by_recipe)]
+            if line
         ),
     )
     (DOCS / "results.md").write_text(intro + body + before)

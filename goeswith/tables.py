@@ -25,7 +25,6 @@ RETRIEVAL = {
     ("rest", "recall@10"): "recall@10 from the rest", ("rest", "mrr"): "MRR",
     ("anchor", "distinct@1"): "distinct first answers", ("anchor", "top_share@1"): "most offered first",
     ("anchor", "distinct@10"): "distinct in ten", ("anchor", "gini@10"): "Gini of ten",
-    ("exhaustive", "auc"): "exhaustive AUC",
 }  # fmt: skip
 """Columns of `retrieval_table`: (task, metric) → head."""
 OFFERS = (
@@ -36,6 +35,8 @@ OFFERS = (
     "for recall@10; a shortlist shows these ten in an order that varies more."
 )
 """What the numbers of `retrieval_table` are."""
+_SECOND = re.compile(r"pooled_auc|recall@\d+")
+"""Measures that come second, see `goeswith.evaluate.measures.MEASURES`."""
 _NUMBER = re.compile(r"[+−-]?[\d.,]+( %)?( .*)?|–|")
 
 
@@ -116,6 +117,29 @@ def wide_table(scores: Iterable[Score], columns: Sequence[Column] | None = None)
         row[column] = value(score)
     head = ["scorer", *(" ".join(column) for column in columns)]
     return head, [[name, *(row.get(column, "–") for column in columns)] for name, row in cells.items()]
+
+
+def question_tables(scores: Iterable[Score]) -> dict[str, Cells]:
+    """What each scorer makes of question files: caption → a row a scorer and a column a kind of questions.
+
+    A table is of the first measure of a task, or of one that comes from another package. Files that ask the same kind
+    of questions have tables of their own.
+    """
+    first: dict[str, str] = {}
+    files: dict[Column, list[str]] = {}
+    tables: dict[tuple[str, str, int], list[Score]] = {}
+    for score in scores:
+        if first.setdefault(score.signature, score.metric) == score.metric or not _SECOND.fullmatch(score.metric):
+            own = files.setdefault(score.column, [])
+            own += [score.signature] if score.signature not in own else []
+            tables.setdefault((score.task, score.metric, own.index(score.signature)), []).append(score)
+    return {
+        f"{_TASKS.get(task, task)}, {_METRICS.get(metric, metric)}{f', file {number + 1}' if number else ''}": (
+            ["", *dict.fromkeys(score.negatives for score in part)],
+            wide_table(part)[1],
+        )
+        for (task, metric, number), part in tables.items()
+    }
 
 
 def retrieval_table(scores: Iterable[Score]) -> Cells:

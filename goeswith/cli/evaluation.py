@@ -46,7 +46,8 @@ def evaluate(
 ) -> None:
     """Measure a run, or scores of another program, on the frozen test questions.
 
-    Prints AUC, FITB accuracy, MRR and recall with 95 % intervals and signatures, below those of simple baselines.
+    Prints AUC, FITB accuracy, MRR and recall with 95 % intervals and signatures, below those of simple baselines;
+    with --json also pooled AUC and recall of retrieval questions.
 
     \b
     Examples:
@@ -83,14 +84,27 @@ def evaluate(
 
 def _print(evaluation: Evaluation) -> None:
     """The tables, and lines on comparisons, probabilities, devices and incomplete files."""
-    from goeswith.tables import difference, long_table, plain
+    from goeswith.tables import RETRIEVAL, chance, interval, plain, question_tables
 
-    typer.echo(plain(*long_table(evaluation.summary)))
-    if evaluation.retrieval:
-        _print_retrieval(evaluation.retrieval)
+    ranked = [score for score in evaluation.retrieval if (score.task, score.metric) in RETRIEVAL]
+    scores = [*evaluation.summary, *(score for score in evaluation.retrieval if score.task == "exhaustive")]
+    for caption, table in question_tables(scores).items():
+        typer.echo(f"{caption}\n\n{plain(*table)}\n")
+    for score in scores:
+        if score.unanswered:
+            typer.echo(
+                f"{score.scorer}: {score.unanswered:,} of {score.n:,} without an answer, which counts as wrong "
+                f"({' '.join(score.column)})"
+            )
+    _print_signatures(scores)
+    if ranked:
+        _print_retrieval(ranked)
+    compared: dict[str, list[list[str]]] = {}
     for line in evaluation.compared:
-        difference_of = f"{line.scorer} − {line.against}, {line.task} {line.negatives} {line.metric}"
-        typer.echo(f"{difference_of}: {difference(line)}")
+        row = [" ".join(line.column), interval(line), chance(line.p)]
+        compared.setdefault(f"{line.scorer} − {line.against}", []).append(row)
+    for pair, rows in compared.items():
+        typer.echo(f"{plain([pair, '', ''], rows)}\n")
     for name, measured in evaluation.calibration.items():
         typer.echo(f"{name}, as a probability: {measured}")
     for name, note in evaluation.notes.items():
@@ -104,9 +118,16 @@ def _print_retrieval(scores: list[Score]) -> None:
     """The section on retrieval."""
     from goeswith.tables import OFFERS, plain, retrieval_table
 
-    typer.echo(f"\nRetrieval. {OFFERS}\n")
-    typer.echo(plain(*retrieval_table(scores)))
-    typer.echo("")
-    for signature in dict.fromkeys(score.signature for score in scores):
-        typer.echo(signature)
+    typer.echo(f"Retrieval. {OFFERS}\n")
+    typer.echo(f"{plain(*retrieval_table(scores))}\n")
+    _print_signatures(scores)
+
+
+def _print_signatures(scores: list[Score]) -> None:
+    """Each signature, and how many questions it stands for."""
+    asked: dict[str, int] = {}
+    for score in scores:
+        asked.setdefault(score.signature, score.n)
+    for signature, count in asked.items():
+        typer.echo(f"{count:,} questions: {signature}")
     typer.echo("")

@@ -88,7 +88,7 @@ def page(dataset: Dataset, findings: Findings, out: Path, *, heading: str = "") 
     for row in findings.rows:
         if row.kind not in KINDS:
             raise DataError(f"{row.name!r} is of kind {row.kind!r}; the kinds are {', '.join(KINDS)}")
-    columns = headlines(scores) or [scores[0].column]
+    columns = headlines(scores, ["exhaustive"]) + (headlines(scores) or [scores[0].column])
     signatures = {score.column: score.signature for score in scores}
     pages = environment("goeswith.experiments")
     pages.filters["score"] = _score

@@ -64,6 +64,7 @@ def recipe_results(**more: object) -> dict:
         "page": "# mango\n\nBest\n\nMade by `goeswith bench` on `/home/x`; yes.\n\n![A](accuracy.svg)\n\n## Compared\n",
         "seconds": {"search": 1800.0, "teachers": 600.0, "runs": 4800.0},
         "trials": 0,
+        "dataset": {"name": "mango"},
     } | more  # fmt: skip
 
 
@@ -166,6 +167,27 @@ def test_other_numbers_make_other_sentences():
     assert apart[1] == second
     assert "| Two-tower | parts | AUC | – | NGNN (equivalent) |" in standings({}, {"parts": changed})
     assert not any("parts" in apart[number] for number in (0, 2, 4))
+
+
+def test_floors_that_answered_about_every_place_are_compared_by_that():
+    every = {"task": "exhaustive", "negatives": "matched"}
+    whole = [
+        line("floor", RECORDS, 0.7, **every),
+        line("model", OURS, 0.72, **every),
+        line("model", "NGNN", 0.6, **every),
+    ]
+    asked = [line("floor", RECORDS, 0.75), line("model", OURS, 0.76)]
+    mark = [{"scorer": OURS, "column": ["exhaustive", "matched", "auc"], "marks": "*"}]
+    [first, *_] = conclusions({"mango": recipe_results(lines=asked + whole, marks=mark)}, {}, {})
+    assert first.endswith("is above the strongest floor on MANGO (0.720 against 0.700, exhaustive).")
+    models_alone = recipe_results(lines=asked + whole[1:], marks=mark)
+    [first, *_] = conclusions({"mango": models_alone}, {}, {})
+    assert first.endswith("is not shown to differ from the strongest floor on MANGO (0.760 against 0.750).")
+    search = {"mango-search": recipe_results(lines=asked + whole, marks=mark)}
+    [first, *_] = conclusions({"mango": models_alone}, {}, {}, search)
+    assert first.endswith("is above the strongest floor on MANGO (equal search) (0.720 against 0.700, exhaustive).")
+    [first, *_] = conclusions({"mango": models_alone | {"dataset": {"name": "ccp"}}}, {}, {}, search)
+    assert first.endswith("on MANGO (0.760 against 0.750).")
 
 
 def test_sections_of_the_knowledge_page_are_those_of_the_kept_results():

@@ -14,6 +14,7 @@ from goeswith.tables import (
     long_table,
     markdown,
     plain,
+    question_tables,
     signed,
     title,
     value,
@@ -53,6 +54,31 @@ def test_a_wide_table_puts_scorers_side_by_side():
     assert wide_table([line("a"), line("a", "random")], [("fitb", "random", "accuracy")])[0][1:] == [
         "fitb random accuracy"
     ]
+
+
+def test_tables_of_questions_have_first_measures_a_column_a_kind_and_a_table_a_file():
+    every = []
+    for scorer in ("floor", "run"):
+        every += [
+            line(scorer, task="compat", metric="auc", signature="c"),
+            line(scorer, task="compat", metric="pooled_auc", signature="c"),
+            line(scorer, "random", 0.9, task="compat", metric="auc", signature="r"),
+            line(scorer, task="compat", metric="auc", signature="again"),
+            line(scorer, "group", task="retrieval", metric="mrr"),
+            line(scorer, "group", task="retrieval", metric="recall@10"),
+            line(scorer, "group", task="retrieval", metric="other:Ours"),
+            line(scorer, "user", task="compat", metric="pooled_auc", signature="labelled"),
+        ]
+    tables = question_tables(every)
+    number = "0.731 [0.701, 0.761]"
+    assert tables["Compatibility, AUC"] == (
+        ["", "matched", "random"],
+        [[scorer, number, "0.900 [0.870, 0.930]"] for scorer in ("floor", "run")],
+    )
+    assert tables["Compatibility, AUC, file 2"][0] == ["", "matched"]
+    assert tables["Compatibility, pooled AUC"][0] == ["", "user"]
+    assert {*tables} >= {"Retrieval, MRR", "Retrieval, other:Ours"}
+    assert len(tables) == 5
 
 
 def test_numbers_of_different_questions_never_stand_in_one_column():
