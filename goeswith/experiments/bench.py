@@ -99,6 +99,12 @@ def bench(
         if needed := _memory():  # the processes have ended: none is counted before
             say(f"peak memory {needed:.1f} GB per process, {jobs} in parallel")
         trained = [row for row in rows if row.experiment]
+        if collect and not trained:
+            searched = f" after a search of {search} trials" if search else ""
+            raise ModelError(
+                f"no model of the recipe {recipe.name!r} has answered everything{searched}, so {out} keeps its earlier "
+                "results; run it without --collect, or with the --search that it was run with"
+            )
         if trained and not any(row.measured for row in trained):
             raise ModelError(
                 f"no model of the recipe {recipe.name!r} could be measured, so {out} keeps its earlier results; "

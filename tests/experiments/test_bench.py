@@ -315,6 +315,12 @@ def test_where_no_model_can_be_measured_the_tables_stay(world: Path, tmp_path: P
     assert not (tmp_path / "bench" / "runs" / "k-2-seed1").exists()
     with pytest.raises(ModelError, match="holds another run"):
         bench(other, tmp_path / "bench", jobs=1, collect=True)
+    before = (tmp_path / "bench" / "results.md").read_bytes()
+    with pytest.raises(
+        ModelError, match=r"'r' has answered everything after a search of 20 trials, so .* or with the --s"
+    ):
+        bench(own, tmp_path / "bench", jobs=1, search=20, collect=True)
+    assert (tmp_path / "bench" / "results.md").read_bytes() == before
 
 
 def test_settings_that_are_not_searched_are_kept(world: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
