@@ -10,6 +10,7 @@ from typing import Any
 
 from results_blend import blend
 from results_conclusions import conclusions, gains, headline, standings
+from results_floors import shared_floors
 from results_knowledge import filled, knowledge, read_curves
 from results_settings import searched, speed
 
@@ -70,7 +71,8 @@ row, with its 95 % interval from {draws:,} draws of outfits and, for models, see
 
 - **Marks**: ↓ below the best model or control of the column (in bold, if there are two or more), * above its strongest
   floor, † below it, each with p < {sure} after Holm's correction for the rows of the column. A floor without a number
-  in a column is ignored there (in tables that an earlier version measured, records have no exhaustive AUC).
+  in a column is ignored there. Floors that were not asked with a table have the numbers that another table has for the
+  same questions; where one of these is the strongest, the column has no * and no †.
 - **Comparisons** are those of the recipes, tested as one table: higher or lower (p < {sure} after Holm), equivalent
   (the interval is inside ±{same}), or not shown (neither).
 - **Settings** are those of the recipes: two-tower has its own for each data set, chosen on validation outfits, and its
@@ -99,7 +101,7 @@ own numbers (.883 AUC, .731 FITB on random negatives) come from another protocol
 def write_page(names: Iterable[str]) -> Path:
     """Write the page, with a section for each recipe of which anything has been measured."""
     names = list(names)
-    by_recipe = read(RESULTS, names)
+    by_recipe = shared_floors(read(RESULTS, names))
     tables = {name: main_table(results) for name, results in by_recipe.items()}
     sections = [_section(name, results, tables[name]) for name, results in by_recipe.items()]
     curves = read_curves(RESULTS)

@@ -12,6 +12,7 @@ sys.path.insert(0, str(ROOT / "benchmarks"))
 
 import results_page  # noqa: E402
 from results_conclusions import GRAPH, MASKS, OURS, RECORDS, WITH_IDS, conclusions, gains, standings  # noqa: E402
+from results_floors import shared_floors  # noqa: E402
 from results_knowledge import filled, read_curves  # noqa: E402
 
 HEAD = {"task": "compat", "negatives": "matched", "metric": "auc"}
@@ -188,6 +189,29 @@ def test_floors_that_answered_about_every_place_are_compared_by_that():
     assert first.endswith("is above the strongest floor on MANGO (equal search) (0.720 against 0.700, exhaustive).")
     [first, *_] = conclusions({"mango": models_alone | {"dataset": {"name": "ccp"}}}, {}, {}, search)
     assert first.endswith("on MANGO (0.760 against 0.750).")
+
+
+def test_floors_are_shared_where_the_same_questions_were_asked():
+    every = {"task": "exhaustive", "negatives": "matched", "signature": "same"}
+    mine = [line("floor", RECORDS, 0.6), line("floor", "likeness", 0.5, **every), line("model", OURS, 0.72, **every)]
+    marks = [
+        {"scorer": OURS, "column": ["exhaustive", "matched", "auc"], "marks": "*↓"},
+        {"scorer": OURS, "column": KEY, "marks": "*"},
+    ]
+    stronger, weaker, other, leaking = (
+        line("floor", RECORDS, value, **every | more)
+        for value, more in ((0.7, {}), (0.4, {}), (0.8, {"signature": "other"}), (0.995, {}))
+    )
+
+    def shared(*lines: dict) -> tuple[list[dict], list[str]]:
+        results = shared_floors({"a": {"lines": mine, "marks": marks}, "b": {"lines": [*lines], "marks": []}})["a"]
+        return results["lines"], [mark["marks"] for mark in results["marks"]]
+
+    assert shared(stronger) == ([*mine, stronger], ["↓", "*"])
+    assert shared(weaker) == ([*mine, weaker], ["*↓", "*"])
+    assert shared(leaking) == ([*mine, leaking], ["*↓", "*"])
+    assert shared(other) == (mine, ["*↓", "*"])
+    assert shared({**stronger, "kind": "model"}, {**stronger, "scorer": "not a floor of a"}) == (mine, ["*↓", "*"])
 
 
 def test_sections_of_the_knowledge_page_are_those_of_the_kept_results():
