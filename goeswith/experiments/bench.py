@@ -162,7 +162,9 @@ def _experiments(
 ) -> list[Row]:
     """What the experiments of which something is done answered to files: a row each, two where rules taught."""
     rows: list[Row] = []
-    for experiment in recipe.models:
+    settings = [{setting.partition("=")[0]: setting for setting in each.settings} for each in recipe.models]
+    shared = set.intersection(*(set(each.values()) for each in settings)) if settings else set()
+    for experiment, effective in zip(recipe.models, settings, strict=True):
         own = {seed: done[experiment, seed] for seed in recipe.seeds if (experiment, seed) in done}
         if not own:
             continue
@@ -170,7 +172,7 @@ def _experiments(
         outcomes = [outcome for outcome in own.values() if isinstance(outcome, Outcome)]
         for rules in (False, True) if experiment.rules else (False,):
             name = experiment.name + (WITH_RULES if rules else "")
-            note = experiment.note or " ".join(experiment.settings)
+            note = experiment.note or " ".join(s for s in effective.values() if s not in shared)
             trained = [] if failed else [planned[experiment, seed] for seed in own]
             measured = _means(name, trained, files, rules)
             corrected = [

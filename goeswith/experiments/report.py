@@ -102,6 +102,7 @@ def page(dataset: Dataset, findings: Findings, out: Path, *, heading: str = "") 
         source=dataset.outfit_source,
         fingerprint=dataset.fingerprint,
         findings=findings,
+        several=any(len(score.seeds or ()) > 1 for score in scores),
         columns=[{"title": title(column), "signature": signatures[column]} for column in columns],
         groups=_groups(findings.rows, columns),
         ladder=_ladder(findings, columns[-1]),

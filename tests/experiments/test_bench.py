@@ -151,7 +151,13 @@ def test_a_model_that_cannot_run_says_why_and_the_rest_goes_on(done: tuple[Recip
     latex = (out / "results.tex").read_text()
     assert r"K = 1\_\%" in latex
     assert latex.count(r"\\") == len(board.rows) + 1
-    assert "hopeless could not run" in (out / "results.html").read_text()
+    written = (out / "results.html").read_text()
+    assert "hopeless could not run" in written
+    assert "interval over outfits and, of models, over seeds" in written
+    assert {row.name: row.note for row in board.rows if row.outcomes} == {
+        "K = 2": "attributes=2",
+        "K = 1_%": "attributes=1",
+    }
     for name in ("accuracy", "costs", "learning", "differences", "k"):
         assert (out / f"{name}.svg").read_text().count("<path") > 5
 
