@@ -33,6 +33,7 @@ ANSWERS = ("records", "records and ids")
 """Floors that are none on the generated sample, whose columns are all that its taste is made of."""
 SHOWN = 5
 """Clues that a sentence names."""
+_ROUNDING = 1e-9  # a mean of many equal reciprocals is not each of them
 
 _WHAT = {
     "compat": "orders {} of the {} compat pairs correctly",
@@ -158,7 +159,8 @@ def conclusion(scores: Sequence[Score]) -> str:
         return float(value * (1 - at) / max(at * (1 - value), 1e-12))
 
     shortcuts = [score for score in scores if score.floor in SHORTCUTS]
-    ranked = sorted((score for score in scores if score.interval[0] > chance[_kind(score)]), key=odds, reverse=True)
+    above = (score for score in scores if score.interval[0] > chance[_kind(score)] + _ROUNDING)
+    ranked = sorted(above, key=odds, reverse=True)
     best = next((score for score in ranked if score.floor in SHORTCUTS), None)
     if best:
         solved = _WHAT[best.task].format(_with_interval(best), best.negatives)

@@ -214,6 +214,13 @@ def test_verdicts(popularity: tuple[float, float, float], expected: str) -> None
     assert conclusion(lines).startswith(expected)
 
 
+def test_what_is_chance_but_for_rounding_is_no_baseline_to_beat() -> None:
+    above = 0.25 + 1e-15
+    lines = [line("chance", 0.25, 0.25, 0.25), line("words", above, above, above), line("popularity", 0.2, 0.1, 0.2)]
+    assert "baselines" not in conclusion(lines)
+    assert "other baselines to beat: words" in conclusion([*lines, line("words", 0.3, 0.29, 0.31)])
+
+
 def test_a_data_set_without_questions_names_the_command_to_make_them(tmp_path: Path) -> None:
     dataset = world(tmp_path / "world")
     with pytest.raises(DataError, match=r"has no question files; make them with: goeswith questions .*world"):
