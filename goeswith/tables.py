@@ -123,12 +123,12 @@ def question_tables(scores: Iterable[Score]) -> dict[str, Cells]:
     """What each scorer makes of question files: caption → a row a scorer and a column a kind of questions.
 
     A table is of the first measure of a task, or of one that comes from another package. Files that ask the same kind
-    of questions have tables of their own.
+    of questions have tables of their own; the same questions asked twice are shown once.
     """
     first: dict[str, str] = {}
     files: dict[Column, list[str]] = {}
     tables: dict[tuple[str, str, int], list[Score]] = {}
-    for score in scores:
+    for score in {(each.scorer, each.column, each.signature): each for each in scores}.values():
         if first.setdefault(score.signature, score.metric) == score.metric or not _SECOND.fullmatch(score.metric):
             own = files.setdefault(score.column, [])
             own += [score.signature] if score.signature not in own else []

@@ -79,6 +79,7 @@ def test_tables_of_questions_have_first_measures_a_column_a_kind_and_a_table_a_f
     assert tables["Compatibility, pooled AUC"][0] == ["", "user"]
     assert {*tables} >= {"Retrieval, MRR", "Retrieval, other:Ours"}
     assert len(tables) == 5
+    assert question_tables([*every, *every]) == tables
 
 
 def test_numbers_of_different_questions_never_stand_in_one_column():
