@@ -142,6 +142,14 @@ def question_tables(scores: Iterable[Score]) -> dict[str, Cells]:
     }
 
 
+def signature_lines(scores: Iterable[Score]) -> list[str]:
+    """Each signature, after the number of questions that it stands for."""
+    asked: dict[str, int] = {}
+    for score in scores:
+        asked.setdefault(score.signature, score.n)
+    return [f"{count:,} questions: {signature}" for signature, count in asked.items()]
+
+
 def retrieval_table(scores: Iterable[Score]) -> Cells:
     """One row a scorer: what it finds in the whole catalogue and what it offers to all, see docs/evaluate.md."""
     rows: dict[str, dict[tuple[str, str], str]] = {}

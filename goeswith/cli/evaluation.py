@@ -125,9 +125,8 @@ def _print_retrieval(scores: list[Score]) -> None:
 
 def _print_signatures(scores: list[Score]) -> None:
     """Each signature, and how many questions it stands for."""
-    asked: dict[str, int] = {}
-    for score in scores:
-        asked.setdefault(score.signature, score.n)
-    for signature, count in asked.items():
-        typer.echo(f"{count:,} questions: {signature}")
+    from goeswith.tables import signature_lines
+
+    for line in signature_lines(scores):
+        typer.echo(line)
     typer.echo("")

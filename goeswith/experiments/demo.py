@@ -35,7 +35,7 @@ from goeswith.shop.build import build_index
 from goeswith.shop.index import Index
 from goeswith.shop.looks_page import sample_looks
 from goeswith.shop.stylist import Stylist
-from goeswith.tables import difference, headlines, long_table, plain
+from goeswith.tables import difference, headlines, plain, question_tables, signature_lines
 from goeswith.train.run import Run
 
 STAGES = 7
@@ -246,8 +246,10 @@ def _headlines(board: Scoreboard) -> dict[tuple[str, str], Difference]:
 def _say_results(board: Scoreboard, say: Callable[[str], None]) -> None:
     """Say the table of the headlines and the comparisons."""
     columns = headlines(board.scores)
-    shown = [score for column in columns for score in board.scores if score.column == column]
-    say("\n" + plain(*long_table(shown)) + "\n")
+    shown = [score for score in board.scores if score.column in columns]
+    for caption, table in question_tables(shown).items():
+        say(f"\n{caption}\n\n{plain(*table)}")
+    say("\n" + "\n".join(signature_lines(shown)) + "\n")
     for compared in board.comparisons:
         lines = [line for line in compared.lines if line.column in columns]
         numbers = [f"{' '.join(line.column)} {difference(line)}" for line in lines]
