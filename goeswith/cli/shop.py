@@ -60,7 +60,7 @@ def build(
     reading: Reading,
     model: Annotated[Path | None, typer.Option(metavar="RUN", help="Use this run instead of training one.")] = None,
     rules: Annotated[
-        Path | None, typer.Option(help="Rule file of what goes with what, if there are no outfits.")
+        Path | None, typer.Option(help="Rule file of what goes with what, if there are too few outfits.")
     ] = None,
     settings: SetOption = None,
     seed: Annotated[int, typer.Option(min=0, max=LARGEST, help="Random seed of splits, training and looks shown.")] = 0,
@@ -70,7 +70,7 @@ def build(
     """Build everything that goeswith serve needs from a shop's export, in one command.
 
     Imports, encodes, makes test questions, trains, calibrates, indexes, and writes a page with twelve looks. If there
-    are no outfits, looks combine items of similar style and follow --rules. Resumes if interrupted.
+    are too few outfits, looks combine items of similar style and follow --rules. Resumes if interrupted.
 
     \b
     Examples:

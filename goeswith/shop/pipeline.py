@@ -22,7 +22,7 @@ from goeswith.data.importing import import_data
 from goeswith.errors import TOO_FEW_OUTFITS, DataError, GoeswithError
 from goeswith.files import fresh_file, read_json, sha256, sole
 from goeswith.models import DEFAULT
-from goeswith.rules.rules import read_rules
+from goeswith.rules.rules import Rule, read_rules
 from goeswith.shop.build import build_index
 from goeswith.shop.index import Index
 from goeswith.shop.looks_page import write_looks_page
@@ -76,14 +76,14 @@ def build(
 
     Args:
         source: folder or file of the export. layout, options: see `goeswith.data.readers.read`.
-        model: a finished run to use instead of training one. rules: a file of rules for the starter.
+        model: a finished run to use instead of training one. rules: a file of rules for the starter; where there is
+            a model, the log says that they are not used.
         settings: ``field=value`` for the training.
         seed: of the splits, the training and the choice of looks. pictures: whether to download any.
         progress: makes a callback (done, total) for a stage.
 
     Raises:
-        DataError: the source or the rules cannot be read, rules are given where there are outfits, or `out` holds
-            something else.
+        DataError: the source or the rules cannot be read, or `out` holds something else.
         ModelError, ConfigError: as the message says.
     """
     before = _before(out)
@@ -97,6 +97,7 @@ def build(
             )
     if model:
         Run(model)  # refused before anything is imported
+    parsed = read_rules(rules) if rules else []
     with sole(out, "another build is writing"):
         if not before:  # so that an interrupted import is known for a build's
             _write_mark(out, request)
@@ -112,11 +113,11 @@ def build(
         _ask(dataset, seed, say, progress("questions"))
         run = Run(model) if model else None
         if run is None and {"train", "valid"} <= set(dataset.outfits.splits):
-            if rules:
-                raise DataError(f"{source} has outfits to learn from; leave out the rules {rules}, or the outfits")
             run = _train(dataset, out, settings, "+".join(encoders), seed, say, progress("train"))
+        if run is not None and rules:
+            say("train", f"{rules} is not used: rules are for a shop with too few outfits to learn from")
         if run is None:
-            run = _start(dataset, out, rules, encoders, say, progress)
+            run = _start(dataset, out, parsed, encoders, say, progress)
         say("index", f"states of {len(dataset.catalogue):,} items")
         index = build_index(
             run, dataset, out / "index", say=lambda line: say("index", line), progress=progress("index")
@@ -190,17 +191,16 @@ def _ask(dataset: Dataset, seed: int, say: Say, progress: Progress) -> None:
 def _start(
     dataset: Dataset,
     out: Path,
-    rules: Path | None,
+    rules: Sequence[Rule],
     encoders: Sequence[str],
     say: Say,
     progress: Callable[[str], Progress],
 ) -> Run:
     """The starter of a catalogue, made again each time: it takes seconds, and its means change with the catalogue."""
-    parsed = read_rules(rules) if rules else []
     _encode(dataset, [WORDS] if WORDS not in encoders else [], say, progress)
     folder = out / "runs" / "starter"
     shutil.rmtree(folder, ignore_errors=True)
-    run = make_starter(dataset, folder, "+".join(encoders), parsed)
+    run = make_starter(dataset, folder, "+".join(encoders), rules)
     say("train", unlearned(run))
     return run
 

@@ -102,14 +102,30 @@ def test_what_a_refusal_advises_can_be_done_in_the_same_folder(tmp_path: Path) -
         assert worn not in build(export, out, options=options, settings=QUICK).index.catalogue.ids
 
 
+RULE = '[[rule]]\nattribute = "category"\ntop = "shirt"\nbottom = "skirt"\nsign = "+"\n'
+
+
+def test_rules_beside_outfits_enough_to_learn_from_are_put_aside_in_so_many_words(
+    built: tuple[Path, Path], tmp_path: Path
+) -> None:
+    rules, lines = tmp_path / "rules.toml", []
+    rules.write_text(RULE)
+    made = build(*built, rules=rules, settings=QUICK, say=lambda stage, line: lines.append(f"{stage}: {line}"))
+    assert made.index.run.name == "two-tower"
+    assert f"train: {rules} is not used: rules are for a shop with too few outfits to learn from" in lines
+
+
 @pytest.mark.parametrize("number", [1, 10])
 def test_too_few_outfits_to_learn_from_are_as_none(tmp_path: Path, number: int) -> None:
     export = write_export(tmp_path / "export", outfits=False)
+    rules = tmp_path / "rules.toml"
+    rules.write_text(RULE)
     rows = [f"o{look},{item}" for look in range(number) for item in shop_items()["item_id"][4 * look : 4 * look + 4]]
     (export / "outfits.csv").write_text("\n".join(["outfit_id,item_id", *rows]) + "\n")
-    made = build(export, tmp_path / "shop", settings=QUICK)
+    made = build(export, tmp_path / "shop", rules=rules, settings=QUICK)
     assert made.unlearned.startswith(
-        f"Nothing was learned, because there are too few outfits ({number}): looks combine"
+        f"Nothing was learned, because there are too few outfits ({number}): looks combine items of similar style and "
+        "follow 1 rule."
     )
     assert [path.name for path in (tmp_path / "shop" / "runs").iterdir()] == ["starter"]
     assert made.unlearned in made.page.read_text()
@@ -134,7 +150,7 @@ def test_a_shop_without_outfits_gets_looks_of_style_and_rules_and_says_so(
 ) -> None:
     export = write_export(tmp_path / "export", outfits=False)
     rules = tmp_path / "rules.toml"
-    rules.write_text('[[rule]]\nattribute = "category"\ntop = "shirt"\nbottom = "skirt"\nsign = "+"\n')
+    rules.write_text(RULE)
     messages: list[str] = []
     made = build(export, tmp_path / "shop", rules=rules, say=lambda stage, line: messages.append(line))
     assert made.index.run.name == "starter"
@@ -160,8 +176,6 @@ def test_a_shop_without_outfits_gets_looks_of_style_and_rules_and_says_so(
 
 def test_what_cannot_be_built_is_refused_in_one_sentence(built: tuple[Path, Path], tmp_path: Path) -> None:
     export = write_export(tmp_path / "export", outfits=False)
-    with pytest.raises(DataError, match="has outfits to learn from; leave out the rules"):
-        build(built[0], tmp_path / "ruled", rules=tmp_path / "rules.toml")
     with pytest.raises(DataError, match="there is no rule file"):
         build(export, tmp_path / "shop", rules=tmp_path / "rules.toml")
     with pytest.raises(DataError, match="built with another source"):
