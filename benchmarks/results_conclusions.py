@@ -107,46 +107,66 @@ def _all_places(results: Kept) -> bool:
 
 
 def _above_floors(by_recipe: Mapping[str, Kept], ablations: Mapping[str, Kept]) -> str:
-    """On which data sets the best model is above the strongest floor or below it, by the marks of the table.
+    """On which data sets the best model is above the strongest floor or below it, by the marks of its table.
 
-    By exhaustive AUC where all floors have it; a data set whose main table lacks that is judged by the first ablation
-    that does not.
+    By exhaustive AUC in any table of the data set where all floors have it, else as the main table asks.
     """
     above, below, others = [], [], []
     for name, main in by_recipe.items():
-        same = (each for each in ablations.items() if each[1]["dataset"] == main["dataset"] and _all_places(each[1]))
-        title, results = (name, main) if _all_places(main) else next(same, (name, main))
-        column, word = (EXHAUSTIVE, ", exhaustive") if _all_places(results) else (headline(results), "")
-        models, floors = _values(results, "model", column=column), _floors(results, column)
-        if not models or not floors:
+        tables = [(name, main), *(each for each in ablations.items() if each[1]["dataset"] == main["dataset"])]
+        tables = [each for each in tables if _all_places(each[1])] or [(name, main)]
+        column, word = (EXHAUSTIVE, ", exhaustive") if _all_places(tables[0][1]) else (headline(main), "")
+        scored = [(_values(results, "model", column=column), title, results) for title, results in tables]
+        scored = [each for each in scored if each[0] and _floors(each[2], column)]
+        if not scored:
             continue
+        models, title, results = max(scored, key=lambda each: max(each[0].values()))
+        floors = _floors(results, column)
         best, floor = _best(models), _best(floors)
         marks = {(mark["scorer"], *mark["column"]): mark["marks"] for mark in results["marks"]}
-        sentence = f"{title} ({models[best]:.3f} against {floors[floor]:.3f}{word})"
+        table = f", {title.removeprefix(f'{name} (').removesuffix(')')}" if title != name else ""
+        sentence = f"{name} ({models[best]:.3f} against {floors[floor]:.3f}{word}{table})"
         earned = marks.get((best, *column), "")
         (above if ABOVE in earned else below if BELOW in earned else others).append(sentence)
     wording = (("above", above), ("not shown to differ from", others), ("below", below))
     parts = [f"{words} the strongest floor on {_list(names)}" for words, names in wording if names]
     if not parts:
         return "No model has been measured beside floors."
-    return f"By AUC on the hardest questions, the best model measured is {'; '.join(parts)}."
+    return (
+        f"By AUC on the hardest questions (exhaustive where it says so, else one question an outfit), the best model "
+        f"measured is {'; '.join(parts)}."
+    )
 
 
 def _peers(by_recipe: Mapping[str, Kept]) -> str:
     """How many of its peers ours is ahead of, with its memory and without; `standings` names them."""
-    parts = [_counted(_standing(by_recipe, "model")), _counted(_standing(by_recipe, "control", MEMORYLESS))]
+    data = {name: results["dataset"]["name"] for name, results in by_recipe.items()}
+    parts = [
+        _counted(_standing(by_recipe, "model"), data),
+        _counted(_standing(by_recipe, "control", MEMORYLESS), data),
+    ]
     if not parts[0]:
         return f"{OURS} has not been compared with peers over {CLAIM} seeds."
-    without = f"; without its memory of training items, which they do not have, {parts[1]}" if parts[1] else ""
-    return f"{OURS} is ahead of its peers {parts[0]}{without} (first table below)."
+    without = f"; without its memory of training items, which they do not have, ahead of {parts[1]}" if parts[1] else ""
+    return (
+        f"Counting each peer once per data set, and as beaten only if every table shows it, {OURS} is ahead of "
+        f"{parts[0]}{without} (first table below)."
+    )
 
 
-def _counted(standing: Standing) -> str:
-    """In how many comparisons it is ahead, and in how many behind; empty where there are none."""
-    counts = {shown: sum(len(row[shown]) for row in standing.values()) for shown in PLACES}
-    claimed = sum(counts.values()) - counts["few"]
-    behind = f"behind in {counts['lower']}" if counts["lower"] else "behind in none"
-    return f"in {counts['higher']} of {claimed} comparisons, {behind}" if claimed else ""
+def _counted(standing: Standing, data: Mapping[str, str]) -> str:
+    """How many peers it is ahead of and behind, each counted once on each data set; empty where there are none.
+
+    It is ahead of a peer where every table that compares them shows it, and behind where one does.
+    data: recipe → data set.
+    """
+    shown: dict[tuple[str, str], set[str]] = {}
+    for (recipe, _), row in standing.items():
+        for outcome in PLACES[:-1]:
+            for peer in row[outcome]:
+                shown.setdefault((data[recipe], peer.partition(" (")[0]), set()).add(outcome)
+    ahead, behind = sum(each == {"higher"} for each in shown.values()), sum("lower" in each for each in shown.values())
+    return f"{ahead} of {len(shown)} and behind {behind or 'none'}" if shown else ""
 
 
 def standings(by_recipe: Mapping[str, Kept], ablations: Mapping[str, Kept]) -> str:

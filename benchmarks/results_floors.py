@@ -14,7 +14,7 @@ def shared_floors(by_recipe: Mapping[str, Kept]) -> dict[str, Kept]:
     """Recipe → its results, with what its floors answered elsewhere to its own questions, as their signature tells.
 
     Where a stronger floor comes in, marks of the column that say who is above or below the strongest go: they were
-    tested against another one.
+    tested against another one. ``unmarked`` names these columns.
     """
     every = [line for results in by_recipe.values() for line in results["lines"] if line["kind"] == "floor"]
     measured = {(line["scorer"], line["metric"], line["signature"]): line for line in every}
@@ -42,7 +42,7 @@ def _with(results: Kept, measured: Mapping[tuple[str, str, str], Mapping[str, An
         else mark
         for mark in results["marks"]
     ]
-    return {**results, "lines": [*results["lines"], *new], "marks": marks}
+    return {**results, "lines": [*results["lines"], *new], "marks": marks, "unmarked": sorted(passed)}
 
 
 def _column(line: Mapping[str, Any]) -> tuple[str, str, str]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +17,8 @@ from results_settings import searched, speed
 from goeswith import __version__
 from goeswith.evaluate.seeds import ALPHA, DRAWS, SAME
 from goeswith.experiments.recipes import read_recipe
-from goeswith.experiments.results import LEAK
+from goeswith.experiments.results import ABOVE, BEATEN, BELOW, LEAK
+from goeswith.experiments.scoreboard import MARKS, short
 from goeswith.scores import Difference, Score
 from goeswith.tables import chance, interval, markdown, value
 
@@ -46,6 +47,12 @@ TITLES = {
     "fashionvc": "Experts' tops and bottoms (FashionVC), words and labels",
     "mango-pairs": "Tops and bottoms of MANGO stylists, pictures",
 }
+NOTES = {
+    "mango-search-further": "CSA-Net, Type-Aware, SCE-Net and ADD-GNN without graph have the settings that the search "
+    "above chose for them. They were trained anew by later code, which trains faster and draws dropout in another order, "
+    "so that their numbers differ a little from those above. OutfitTransformer has two of its six layers, for time.",
+}
+"""Recipe → what else a reader must know of its table."""
 ABLATIONS = ("mango-search", "mango-search-further", "mango-softmax", "mango-parts", "ccp-search", "ccp-negatives")
 """Recipes about the data of another section: the conclusions take comparisons from them, and no best model."""
 TABLES_ALONE = ("ccp-negatives",)
@@ -209,6 +216,7 @@ def _section(name: str, results: Kept, table: str) -> str:
         _described(results),
         "",
         results["verdict"],
+        *(("", NOTES[name]) if name in NOTES else ()),
         "",
         table,
         blend(RESULTS, name),
@@ -253,11 +261,28 @@ def _compared(results: Kept, lines: Sequence[Mapping[str, Any]]) -> str:
 
 
 def _whole(name: str, results: Kept, folder: str = "") -> str:
-    """The page of the bench under headings of ours, its pictures by their kept names."""
+    """The page of the bench under headings of ours, its pictures by their kept names, its marks as in our tables."""
     body = results["page"].split("\n", 2)[2]
+    if not folder:  # an earlier version had marks of another kind
+        body = _remarked(body, {short(tuple(column)) for column in results["unmarked"]})
+        body = re.sub(r"^Marks: .*$", MARKS, body, flags=re.MULTILINE)
     body = re.sub(r"^## ", "### ", body, flags=re.MULTILINE)
     body = re.sub(r"\]\((\w+\.svg)\)", rf"](results/{folder}{name}-\1)", body)
     return re.sub(r"Made by `goeswith bench` on `[^`]*`", f"Made by `goeswith bench recipes/{name}.toml`", body)
+
+
+def _remarked(body: str, unmarked: Collection[str]) -> str:
+    """The page without marks of floors in the columns of its first table that have none."""
+    table = re.search(r"^\|.*(?:\n\|.*)*", body, flags=re.MULTILINE)
+    if not table:
+        return body
+    head, rule, *rows = [line.split(" | ") for line in table[0].split("\n")]
+    lost = [at for at, name in enumerate(head) if name.strip(" |") in unmarked]
+    for row in rows:
+        for at in lost:
+            row[at] = re.sub(rf" [{ABOVE}{BELOW}]+(?={BEATEN}?(?: \||$))", " ", row[at]).replace("  ", " ").rstrip()
+    again = "\n".join(" | ".join(cells) for cells in (head, rule, *rows))
+    return body[: table.start()] + again + body[table.end() :]
 
 
 def _described(results: Kept) -> str:

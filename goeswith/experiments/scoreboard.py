@@ -17,13 +17,14 @@ from goeswith.files import fresh_file
 from goeswith.scores import Column, Difference
 from goeswith.tables import OFFERS, chance, interval, markdown, retrieval_table, value
 
-_MARKS = (
+MARKS = (
     f"Marks: {ABOVE} above the strongest floor of the column, {BELOW} below it, {BEATEN} below its best model (bold, "
     "where there are two or more); a floor without a number in the column has no say in it. Paired by "
     f"question, bootstrap over outfits and seeds, p < {ALPHA} after Holm's correction for the rows of the column. A "
     f"floor of {LEAK} or more is no mark: something gives the answers away, see goeswith audit. The best model is "
     "chosen by the same questions, which flatters it a little; the comparisons below are those of the recipe."
 )
+"""What the marks of the first table say."""
 _SHOWN = (
     f"First minus second, with its 95 % interval over outfits and seeds ({DRAWS:,} draws); p after Holm's correction "
     f"for all of this table. Higher or lower: p < {ALPHA}; equivalent: else, and the interval lies inside ±{SAME}; not "
@@ -75,8 +76,8 @@ def as_markdown(board: Scoreboard, pictures: Mapping[str, Path]) -> str:
         f"{', '.join(map(str, recipe.seeds))}, with its 95 % interval by a bootstrap over outfits and, of several, "
         "over seeds; floors have no seeds.",
         "",
-        markdown(["", *map(_short, board.columns)], [[row.name, *_cells(board, row)] for row in board.rows]),
-        _MARKS,
+        markdown(["", *map(short, board.columns)], [[row.name, *_cells(board, row)] for row in board.rows]),
+        MARKS,
         "",
         *(f"- {name} could not run: {why}" for name, why in board.failures.items()),
         *(f"- `{name}` has no column: the data set cannot provide such questions." for name in board.absent),
@@ -84,7 +85,7 @@ def as_markdown(board: Scoreboard, pictures: Mapping[str, Path]) -> str:
         "",
     ]
     if board.comparisons:
-        parts += ["## Compared", "", markdown(["", *map(_short, board.columns)], _compared(board)), _SHOWN, ""]
+        parts += ["## Compared", "", markdown(["", *map(short, board.columns)], _compared(board)), _SHOWN, ""]
     if retrieved := [score for row in board.rows for score in row.retrieval]:
         parts += ["## Retrieval", "", markdown(*retrieval_table(retrieved)), OFFERS, ""]
     trained = [row for row in board.rows if row.outcomes]
@@ -146,13 +147,13 @@ def as_latex(board: Scoreboard) -> str:
         else:
             cells = [_tex_cell(board, row, column) for column in columns]
         lines.append(" & ".join([_tex(row.name), *cells]) + r" \\")
-    head = " & ".join(["", *(_tex(_short(column)) for column in columns)]) + r" \\"
+    head = " & ".join(["", *(_tex(short(column)) for column in columns)]) + r" \\"
     signed = dict.fromkeys(score.signature for score in board.scores)
     return "\n".join(
         [
             r"% needs \usepackage{booktabs}; what was measured:",
             *(f"%   {signature}" for signature in signed),
-            rf"% {_MARKS}",
+            rf"% {MARKS}",
             rf"\begin{{tabular}}{{l{'l' * len(columns)}}}",
             r"\toprule",
             head,
@@ -182,7 +183,8 @@ def _tex(text: str) -> str:
     return "".join(signs.get(sign, f"\\{sign}" if sign in "&%$#_{}" else sign) for sign in text)
 
 
-def _short(column: Column) -> str:
+def short(column: Column) -> str:
+    """A column's head, e.g. ``FITB accuracy, matched``."""
     task, negatives, metric = column
     measure = metric.replace("_", " ").replace("auc", "AUC").replace("mrr", "MRR")
     names = {"fitb": "FITB", "anchor": "from one item", "rest": "from the rest"}

@@ -102,8 +102,8 @@ TRAVELS = {"words": curve(none=(0.0139, "higher"), shuffled=(0.0168, "higher"))}
 
 def test_five_sentences_say_what_the_numbers_say():
     assert conclusions({"mango": recipe_results()}, {}, TRAVELS) == [
-        "By AUC on the hardest questions, the best model measured is above the strongest floor on MANGO (0.801 against "
-        "0.612).",
+        "By AUC on the hardest questions (exhaustive where it says so, else one question an outfit), the best model "
+        "measured is above the strongest floor on MANGO (0.801 against 0.612).",
         "Two-tower has not been compared with peers over 5 seeds.",
         "Records of the items (columns, counts, picture files) reach, without looking at a garment, 0.612 on MANGO.",
         "In ADD-GNN, the graph has not been measured; transfer by designers' masks has not been measured.",
@@ -132,7 +132,8 @@ def test_other_numbers_make_other_sentences():
         {"mango": recipe_results(), "ccp": changed}, {"mango": before}, {"words": curve(none=(0.0139, "higher"))}
     )
     assert "on MANGO (0.801 against 0.612); not shown to differ from the strongest floor on CCP (0.801" in first
-    assert second == "Two-tower is ahead of its peers in 0 of 2 comparisons, behind in 1 (first table below)."
+    once = "Counting each peer once per data set, and as beaten only if every table shows it, Two-tower is ahead of"
+    assert second == f"{once} 0 of 2 and behind 1 (first table below)."
     table = standings({"ccp": changed}, {})
     assert table.endswith("| Two-tower | CCP | AUC | – | NGNN (equivalent) | ADD-GNN without knowledge |")
     assert fourth == (
@@ -148,9 +149,15 @@ def test_other_numbers_make_other_sentences():
         compared=[compared(OURS, "NGNN", 0.1, "higher"), compared(f"{OURS}, no memory", "NGNN", 0.0, "not shown")],
     )
     assert conclusions({"mango": bare}, {}, {})[1] == (
-        "Two-tower is ahead of its peers in 1 of 1 comparisons, behind in none; without its memory of training items, "
-        "which they do not have, in 0 of 1 comparisons, behind in none (first table below)."
+        f"{once} 1 of 1 and behind none; without its memory of training items, which they do not have, ahead of 0 of 1 "
+        "and behind none (first table below)."
     )
+    level = recipe_results(
+        lines=[line("model", OURS, 0.801), line("model", "NGNN", 0.7)],
+        compared=[compared(OURS, "NGNN", 0.0, "not shown")],
+    )
+    twice = conclusions({"mango": bare}, {}, {}, {"mango-search": level})[1]
+    assert twice.startswith(f"{once} 0 of 1 and behind none")  # a lead that one of two tables does not show is none
     exhaustive = {"task": "exhaustive"}
     bare["compared"] += [
         compared(OURS, "NGNN", 0.02, "equivalent", **exhaustive),
@@ -186,7 +193,10 @@ def test_floors_that_answered_about_every_place_are_compared_by_that():
     assert first.endswith("is not shown to differ from the strongest floor on MANGO (0.760 against 0.750).")
     search = {"mango-search": recipe_results(lines=asked + whole, marks=mark)}
     [first, *_] = conclusions({"mango": models_alone}, {}, {}, search)
-    assert first.endswith("is above the strongest floor on MANGO (equal search) (0.720 against 0.700, exhaustive).")
+    assert first.endswith("is above the strongest floor on MANGO (0.720 against 0.700, exhaustive, equal search).")
+    lower = recipe_results(lines=[*asked, *whole[:1], line("model", OURS, 0.71, **every)], marks=[])
+    [first, *_] = conclusions({"mango": lower}, {}, {}, search)  # the best model of all tables, not of the main one
+    assert first.endswith("is above the strongest floor on MANGO (0.720 against 0.700, exhaustive, equal search).")
     [first, *_] = conclusions({"mango": models_alone | {"dataset": {"name": "ccp"}}}, {}, {}, search)
     assert first.endswith("on MANGO (0.760 against 0.750).")
 
@@ -202,6 +212,14 @@ def test_floors_are_shared_where_the_same_questions_were_asked():
         line("floor", RECORDS, value, **every | more)
         for value, more in ((0.7, {}), (0.4, {}), (0.8, {"signature": "other"}), (0.995, {}))
     )
+
+    page = "# a\n\nBest\n\n|  | compat AUC, matched | exhaustive AUC, matched |\n| --- | --- | --- |\n"
+    page += f"| {OURS} | **0.801** * | 0.720 [0.6, 0.8] *↓ |\n| NGNN | 0.7 † | **0.4** † |\n\nMarks: old.\n"
+    there = {"b": {"lines": [stronger], "marks": []}}
+    kept = shared_floors({"a": {"lines": mine, "marks": marks, "page": page, "trials": 0}, **there})["a"]
+    whole = results_page._whole("a", kept)
+    assert f"| {OURS} | **0.801** * | 0.720 [0.6, 0.8] ↓ |\n| NGNN | 0.7 † | **0.4** |\n" in whole
+    assert "a floor without a number in the column has no say in it" in whole and "Marks: old" not in whole
 
     def shared(*lines: dict) -> tuple[list[dict], list[str]]:
         results = shared_floors({"a": {"lines": mine, "marks": marks}, "b": {"lines": [*lines], "marks": []}})["a"]
