@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
+from goeswith.evaluate.audit import LEAK
 from goeswith.evaluate.seeds import SAME
-from goeswith.experiments.results import ABOVE, BELOW, LEAK
+from goeswith.experiments.results import ABOVE, BELOW
 from goeswith.tables import HARDEST
 
 Kept = Mapping[str, Any]

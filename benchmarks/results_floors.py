@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from goeswith.experiments.results import ABOVE, BELOW, LEAK
+from goeswith.evaluate.audit import LEAK
+from goeswith.experiments.results import ABOVE, BELOW
 
 Kept = Mapping[str, Any]
 

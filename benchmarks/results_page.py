@@ -15,9 +15,10 @@ from results_knowledge import filled, knowledge, read_curves
 from results_settings import searched, speed
 
 from goeswith import __version__
+from goeswith.evaluate.audit import LEAK
 from goeswith.evaluate.seeds import ALPHA, DRAWS, SAME
 from goeswith.experiments.recipes import read_recipe
-from goeswith.experiments.results import ABOVE, BEATEN, BELOW, LEAK
+from goeswith.experiments.results import ABOVE, BEATEN, BELOW
 from goeswith.experiments.scoreboard import MARKS, short
 from goeswith.scores import Difference, Score
 from goeswith.tables import chance, interval, markdown, value
@@ -49,8 +50,9 @@ TITLES = {
 }
 NOTES = {
     "mango-search-further": "CSA-Net, Type-Aware, SCE-Net and ADD-GNN without graph have the settings that the search "
-    "above chose for them. They were trained anew by later code, which trains faster and draws dropout in another order, "
-    "so that their numbers differ a little from those above. OutfitTransformer has two of its six layers, for time.",
+    "above chose for them. They were trained anew by later code, which trains faster and draws dropout in another "
+    "order, so that their numbers differ a little from those above. OutfitTransformer has two of its six layers, for "
+    "time.",
 }
 """Recipe → what else a reader must know of its table."""
 ABLATIONS = ("mango-search", "mango-search-further", "mango-softmax", "mango-parts", "ccp-search", "ccp-negatives")

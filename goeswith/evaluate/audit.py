@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from goeswith.data.questions import Questions, read_questions
 from goeswith.errors import DataError
-from goeswith.evaluate.evaluate import answer, report
+from goeswith.evaluate.evaluate import Report, answer, report
 from goeswith.evaluate.shortcuts import ClueScore, Shortcuts, single_clues
 from goeswith.models import Scorer
 from goeswith.models.floors import fit_floors
@@ -23,6 +23,9 @@ if TYPE_CHECKING:
 
 SHORTCUTS = ("popularity", "rarity", "category", "season")
 """Floors that know nothing of taste. The others (colour, memory of item pairs, cosine) are there to be beaten."""
+
+LEAK = 0.99
+"""A floor from here on says that something gives the answers away, such as ids; it is no mark for models."""
 
 STRONG = 1.5
 """Odds of a right answer over those of chance, from which on questions are useless: AUC .6, of 4 choices .333."""
@@ -136,14 +139,23 @@ _LABELS = (
 )
 
 
-def floor_scores(questions: Questions, dataset: Dataset, floors: Mapping[str, Scorer]) -> list[Score]:
-    """What each floor (from `yardsticks`) makes of questions, with its name there and whether it is a headline."""
-    scores: list[Score] = []
+def floor_reports(questions: Questions, dataset: Dataset, floors: Mapping[str, Scorer]) -> list[Report]:
+    """What each floor (from `yardsticks`) answers; its scores have its name there and whether they are a headline."""
+    reports = []
     for name, scorer in floors.items():
-        summary = report(answer(scorer, questions), dataset).summary
-        for _, group in groupby(summary, key=_kind):
-            scores += [replace(score, floor=name, headline=number == 0) for number, score in enumerate(group)]
-    return scores
+        answered = report(answer(scorer, questions), dataset)
+        summary = [
+            replace(score, floor=name, headline=number == 0)
+            for _, group in groupby(answered.summary, key=_kind)
+            for number, score in enumerate(group)
+        ]
+        reports.append(replace(answered, summary=summary))
+    return reports
+
+
+def floor_scores(questions: Questions, dataset: Dataset, floors: Mapping[str, Scorer]) -> list[Score]:
+    """The scores of `floor_reports`."""
+    return [score for each in floor_reports(questions, dataset, floors) for score in each.summary]
 
 
 def conclusion(scores: Sequence[Score]) -> str:

@@ -14,7 +14,7 @@ from goeswith.data.dataset import Dataset
 from goeswith.data.features import Features, features_if_any, load_features
 from goeswith.data.questions import read_questions
 from goeswith.errors import ConfigError, DataError
-from goeswith.evaluate.audit import floor_scores, yardsticks
+from goeswith.evaluate.audit import LEAK, floor_reports, is_floor, yardsticks
 from goeswith.evaluate.evaluate import Report, answer, compare, report
 from goeswith.evaluate.external import Outside, read_answers
 from goeswith.evaluate.reliability import Reliability, calibrated
@@ -30,7 +30,8 @@ class Evaluation:
     """What `evaluate` measured.
 
     summary: of each question file the floors, then the scorers. retrieval: the same over the whole catalogue, also with
-    corrections. compared: the first scorer minus each other, paired by question. reports: file stem (or ``retrieval``),
+    corrections. compared: the first scorer minus each other, and minus the strongest floor of each kind of questions,
+    paired by question. reports: file stem (or ``retrieval``),
     with a number where an earlier file has the same one → what each scorer answered.
     calibration: name of a run → how far its probabilities can be relied on.
     outside: the files of scores, with counts of what was wrong in them. notes: name of a run → what computed it.
@@ -116,15 +117,15 @@ def evaluate(
         run_answers = [answer(scorer, asked, measures=measures) for scorer in scorers]
         in_order = run_answers + file_answers if run else file_answers + run_answers
         measured = [report(answers, dataset) for answers in in_order]
-        summary += floor_scores(asked, dataset, floors)
-        summary += [score for each in measured for score in each.summary]
-        compared += _differences(measured)
+        floored = floor_reports(asked, dataset, floors)
+        summary += [score for each in floored + measured for score in each.summary]
+        compared += _differences(measured) + _over_floors(measured[0], floored, dataset)
         stems = itertools.chain([file.stem], (f"{file.stem}-{number}" for number in itertools.count(2)))
         reports[next(stem for stem in stems if stem not in reports)] = measured
     retrieved: list[Score] = []
     if retrieval and scorers and not questions:
-        retrieved, plain = _retrieval(dataset, floors, scorers, features)
-        compared += _differences(plain)
+        retrieved, floored, plain = _retrieval(dataset, floors, scorers, features)
+        compared += _differences(plain) + (_over_floors(plain[0], floored, dataset) if plain else [])
         reports.setdefault("retrieval", []).extend(plain)
     calibration = {scorer.name: held for scorer in run_scorers if (held := calibrated(scorer, dataset))}
     notes = {name: each.notes for name, each in zip(run_names, runs, strict=True)}
@@ -165,12 +166,38 @@ def _differences(reports: Sequence[Report]) -> list[Difference]:
     return [line for each in reports[1:] for line in compare(reports[0], each)]
 
 
+def _over_floors(first: Report, floors: Sequence[Report], dataset: Dataset) -> list[Difference]:
+    """The first report minus the strongest floor of each kind of questions, by their first measure.
+
+    A floor to which something gives the answers away is none.
+    """
+    lines = []
+    for (task, negatives), scores in itertools.groupby(first.summary, key=lambda score: score.column[:2]):
+        column = next(scores).column
+        rivals = [
+            (score.value, number)
+            for number, each in enumerate(floors)
+            for score in each.summary
+            if score.column == column and score.value < LEAK and is_floor(each.scorer, dataset)
+        ]
+        if rivals:
+            strongest = floors[max(rivals)[1]]
+            lines += compare(*(_of_kind(each, task, negatives) for each in (first, strongest)))
+    return lines
+
+
+def _of_kind(whole: Report, task: str, negatives: str) -> Report:
+    """What a report says of one kind of questions."""
+    rows = whole.rows.filter(task=task, negatives=negatives)
+    return replace(whole, rows=rows, summary=[each for each in whole.summary if each.column[:2] == (task, negatives)])
+
+
 def _retrieval(
     dataset: Dataset, floors: Mapping[str, Scorer], scorers: Sequence[Scorer], features: Features | None
-) -> tuple[list[Score], list[Report]]:
-    """The scores of retrieval, floors first, and the scorers' reports without corrections."""
+) -> tuple[list[Score], list[Report], list[Report]]:
+    """The scores of retrieval, floors first, the floors' reports, and the scorers' without corrections."""
     usable = features.present if features else np.ones(len(dataset.catalogue), bool)
-    floor_reports, measured = survey(dataset, floors, scorers, usable)
+    answered, measured = survey(dataset, floors, scorers, usable)
     names = {scorer.name for scorer in scorers}
-    scores = [score for each in floor_reports + measured for score in each.summary]
-    return scores, [each for each in measured if each.scorer in names]
+    scores = [score for each in answered + measured for score in each.summary]
+    return scores, answered, [each for each in measured if each.scorer in names]

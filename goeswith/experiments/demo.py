@@ -98,7 +98,7 @@ def demo(out: Path, *, outfits: int, seed: int, say: Callable[[str], None]) -> P
     scorers = {name: run.scorer(dataset, features) for name, run in runs.items()}
     rows = measure_floors(floors, questions, dataset)
     rows += [measure(each.name, each.kind, scorers[each.name], questions, dataset, each.note) for each in planned]
-    rows.append(measure("oracle", "ceiling", oracle, questions, dataset, "the true taste that generated the outfits"))
+    rows.append(measure("ceiling", "ceiling", oracle, questions, dataset, "the true taste that generated the outfits"))
     board = Scoreboard(recipe, dataset, rows)
     floor = _strongest_floor(board)
     board = replace(board, recipe=replace(recipe, pairings=pairings(best, floor)))
@@ -119,7 +119,7 @@ def demo(out: Path, *, outfits: int, seed: int, say: Callable[[str], None]) -> P
         "one taste: half by choosy designers, half by noisy users. The models learned from the users' outfits, "
         "teachers from the designers' tops and bottoms. The true taste is known, so there is a ceiling; it is made of "
         "the columns, so what reads these (records) is near it and no floor.",
-        ladder=("chance", floor, ALONE.name, TOWERS.name, best, "oracle"),
+        ladder=("chance", floor, ALONE.name, TOWERS.name, best, "ceiling"),
         looks=looks,
         comparisons=board.comparisons,
         audits=audited.verdicts,

@@ -90,7 +90,7 @@ def conclusion(
 
     Args:
         best: the model that validation chose.
-        scores: scorer → its score on the headline questions, with those of ``chance`` and ``oracle``.
+        scores: scorer → its score on the headline questions, with those of ``chance`` and ``ceiling``.
         floor: the strongest floor. compared: the pairings, (first, second) → difference on the headline questions.
     """
     model, learned = scores[best], compared[best, floor]
@@ -105,7 +105,7 @@ def conclusion(
         f"{best[0].upper()}{best[1:]}, the best model on validation, {_MEASURE[model.task]} {_share(model)} "
         f"on {model.n} {model.negatives} questions: "
         f"chance has {_share(scores['chance'])}, the strongest floor ({floor}) {_share(scores[floor])}, "
-        f"and the taste that made the outfits {_share(scores['oracle'])}. "
+        f"and the taste that made the outfits {_share(scores['ceiling'])}. "
         f"It {level} that floor ({_interval(learned)}). Designers' knowledge {helps}; one training seed."
     )
 

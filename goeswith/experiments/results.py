@@ -8,7 +8,7 @@ from functools import cached_property
 from statistics import fmean, median
 from typing import TYPE_CHECKING
 
-from goeswith.evaluate.audit import is_floor
+from goeswith.evaluate.audit import LEAK, is_floor
 from goeswith.evaluate.evaluate import answer, report
 from goeswith.evaluate.retrieval_report import RetrievalQuestions, measure_floor
 from goeswith.evaluate.seeds import ALPHA, Mean, difference, holm, judge, means
@@ -21,8 +21,6 @@ if TYPE_CHECKING:
     from goeswith.data.dataset import Dataset
     from goeswith.data.questions import Questions
 
-LEAK = 0.99
-"""A floor from here on says that something gives the answers away, such as ids; it is no mark for models."""
 LABELS = "reads the columns that the taste is made of"
 """What is said of floors that are none, see `goeswith.evaluate.audit.is_floor`."""
 BEATEN, ABOVE, BELOW = "↓", "*", "†"

@@ -9,10 +9,11 @@ from pathlib import Path
 from typing import Any
 
 from goeswith import __version__
+from goeswith.evaluate.audit import LEAK
 from goeswith.evaluate.seeds import ALPHA, DRAWS, SAME
 from goeswith.experiments.plots import draw
 from goeswith.experiments.report import Findings, page
-from goeswith.experiments.results import ABOVE, BEATEN, BELOW, LEAK, Row, Scoreboard
+from goeswith.experiments.results import ABOVE, BEATEN, BELOW, Row, Scoreboard
 from goeswith.files import fresh_file
 from goeswith.scores import Column, Difference
 from goeswith.tables import OFFERS, chance, interval, markdown, retrieval_table, value

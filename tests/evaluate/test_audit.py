@@ -159,7 +159,7 @@ def test_cosine_is_named_apart(tmp_path: Path) -> None:
 
 def test_the_sample_has_a_ceiling(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     class Oracle:
-        name = "oracle"
+        name = "ceiling"
 
         def score(self, items: np.ndarray, mask: np.ndarray) -> np.ndarray:
             return np.where(mask, items % 2, 0).sum(axis=1) % 2 * -1.0

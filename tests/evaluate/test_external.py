@@ -200,8 +200,18 @@ def test_others_stand_in_the_table_with_runs_and_floors(
     assert [values[name, "accuracy"] for name in names] == [1.0, 0.25]
     assert [values[name, "auc"] for name in names] == [1.0, 0.5]
     assert values["chance", "accuracy"] == 0.25
-    assert {(line["scorer"], line["against"]) for line in heard["compared"]} == {(names[0], names[1])}
-    assert all(line["p"] < 0.01 for line in heard["compared"])
+    first = {"accuracy", "auc"}  # of each kind of questions the measure by which a floor is the strongest
+    floored = {(line["scorer"], line["metric"]): line["value"] for line in heard["summary"]}
+    floored = {key: value for key, value in floored.items() if key[0] not in names and key[1] in first}
+    best = {metric: max(value for (_, other), value in floored.items() if other == metric) for metric in first}
+    compared = [line for line in heard["compared"] if line["metric"] in first]
+    assert {line["scorer"] for line in compared} == {names[0]}
+    assert sum(line["against"] == names[1] for line in compared) == len(compared) / 2 == len(files)
+    for line in compared:
+        assert line["p"] < 0.01
+        if line["against"] != names[1]:
+            assert floored[line["against"], line["metric"]] == best[line["metric"]]
+            assert line["difference"] == pytest.approx(1 - best[line["metric"]])
 
     settings = ("hidden=6", "attributes=2", "epochs=1", "batch_size=64", "negatives=category")
     run = train("add-gnn", world, tmp_path / "run", settings=settings).path
@@ -235,7 +245,12 @@ def test_python_measures_what_the_command_does(
     measured = evaluate(world, scores=[flat, str(flat)], questions=[file], allow_incomplete=True)
     assert measured.outside[0].counts["missing"] == 1
     assert [each.scorer for each in measured.reports[file.stem]] == ["theirs"]  # one file named twice
-    assert not measured.retrieval + measured.compared
+    assert not measured.retrieval
+    line, *_ = measured.compared
+    floors = {score.scorer: score.value for score in measured.summary if score.column == line.column}
+    own = floors.pop("theirs")
+    assert line.against == max(floors, key=lambda name: floors[name])
+    assert line.difference == pytest.approx(own - floors[line.against])
     (tmp_path / "copy").mkdir()
     other = max((world.path / "questions").glob("test-*.parquet"))
     both = [file, shutil.copy(other, tmp_path / "copy" / file.name)]

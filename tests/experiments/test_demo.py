@@ -26,7 +26,7 @@ FLOOR = "category colour"
 
 def headline() -> dict[str, Score]:
     """Shares of right answers, as a board has them."""
-    values = {"chance": 0.25, FLOOR: 0.4, TOWERS.name: 0.55, "oracle": 0.61}
+    values = {"chance": 0.25, FLOOR: 0.4, TOWERS.name: 0.55, "ceiling": 0.61}
     return {name: made_score(name, value) for name, value in values.items()}
 
 
@@ -139,7 +139,7 @@ def test_the_whole_demo_in_small(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     assert 100_000 < len(text) < 6_000_000
     assert text.count("<img ") > 40
     results = json.loads(Path("here/results.json").read_text())
-    assert {"chance", "oracle", TOWERS.name, ALONE.name, CONTROL.name} <= {x["scorer"] for x in results["lines"]}
+    assert {"chance", "ceiling", TOWERS.name, ALONE.name, CONTROL.name} <= {x["scorer"] for x in results["lines"]}
     assert all(line["signature"].startswith("sample:") for line in results["lines"])
     assert results["verdict"] in messages[-1]
     assert [line.partition(":")[0] for line in messages[-2].strip().splitlines()] == [

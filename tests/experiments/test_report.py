@@ -50,7 +50,7 @@ def findings(**more: object) -> Findings:
     rows = [
         row("chance", "floor", line("chance", 0.25, low=0.25, high=0.25)),
         row("taught", "model", line("taught", 0.45), line("taught", 0.7, "compat", "auc", unanswered=3), note=EVIL),
-        row("oracle", "ceiling", line("oracle", 0.6)),
+        row("ceiling", "ceiling", line("ceiling", 0.6)),
     ]
     return Findings(rows, **more)
 
@@ -63,7 +63,7 @@ def full(dataset: Dataset, tmp_path_factory: pytest.TempPathFactory) -> Path:
         verdict=EVIL, lead=EVIL, audits={EVIL: f"the file {EVIL}"}, shown=EVIL, commands=[EVIL],
         comparisons=[
             Comparison("taught", "chance", [made_difference(0.02, 0.01, 0.03, 0.012)]),
-            Comparison("taught", "oracle", [made_difference(-0.01, -0.06, 0.04, 0.7)], EVIL),
+            Comparison("taught", "ceiling", [made_difference(-0.01, -0.06, 0.04, 0.7)], EVIL),
         ],
         curves={EVIL: {EVIL: [{"valid_auc": auc} for auc in (0.5, 0.8, 0.7)], "one": [{"valid_auc": 0.6}]}},
         best=[ScoredOutfit(EVIL, [0, 1, 2], 1.5)], worst=[ScoredOutfit("o2", [3, 4], -2.5)],

@@ -126,7 +126,7 @@ class Taste:
         CatalogueError: the catalogue has a word that the generated sample does not know.
     """
 
-    name = "oracle"
+    name = "ceiling"
 
     def __init__(self, catalogue: Catalogue) -> None:
         items = catalogue.items
