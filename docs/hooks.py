@@ -27,6 +27,14 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
     return files
 
 
+def on_page_markdown(markdown: str, **_: Any) -> str:
+    """Links to notebooks and to files of the root, which the site has as pages."""
+    markdown = re.sub(r"\]\((notebooks/\w+)\.ipynb", r"](\1.md", markdown)
+    for page, source in OF_THE_ROOT.items():
+        markdown = markdown.replace(f"](../{source}", f"]({page}")
+    return markdown
+
+
 def _linked(text: str) -> str:
     """Links from the project's root, as they are from this folder."""
     return text.replace("](docs/", "](").replace("](CONTRIBUTING.md)", "](contributing.md)")

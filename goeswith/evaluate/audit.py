@@ -187,7 +187,8 @@ def conclusion(scores: Sequence[Score]) -> str:
         at = chance[_kind(near)]
         margin = _number(max(0.0, near.interval[1] - at))
         sentence = (
-            f"no shortcut from counts alone beats chance ({_number(at)}) by more than {margin}: "
+            f"neither popularity, rarity, category nor season alone beats chance ({_number(at)}) by more than "
+            f"{margin}: "
             f"{_name(near)} has {_with_interval(near)}"
         )
     more = [score for score in ranked if score.floor not in (*SHORTCUTS, "ceiling")]

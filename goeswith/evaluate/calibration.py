@@ -105,10 +105,10 @@ class Scale:
             unscored = int(np.isnan(scorer.score(*valid.padded())).sum()) if len(valid) else 0
             log.warning(
                 "%s: %d of %d validation outfits can be used (%d have fewer than two items with "
-                "features, %d have no score, %d cannot be corrupted by %s negatives); %d are needed to calibrate "
-                "scores, so there is no probability and no percentile",
+                "features, %d have no score, %d lack %d different %s negatives for a random position); %d are needed "
+                "to calibrate scores, so there is no probability and no percentile",
                 dataset.path, served, count, count - len(valid), unscored,
-                len(valid) - unscored - served, negatives, LEAST,
+                len(valid) - unscored - served, REPEATS, negatives, LEAST,
             )  # fmt: skip
             return None
         means, spreads = _by_size(scorer, valid, seed)

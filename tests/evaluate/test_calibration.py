@@ -142,7 +142,7 @@ def test_too_few_outfits_have_no_scale_and_the_log_says_why(world, caplog) -> No
         assert Scale.fit(Known(few), few, negatives="category") is None
         assert calibrated(Known(few), few) is None
     counted = "29 of 29 validation outfits can be used (0 have fewer than two items with features, 0 have no score, "
-    assert f"styles: {counted}0 cannot be corrupted by category negatives)" in caplog.text
+    assert f"styles: {counted}0 lack 4 different category negatives for a random position)" in caplog.text
     here = np.isin(np.arange(len(few.catalogue)), few.outfits.items[::4], invert=True)
     bare = SimpleNamespace(name="bare", present=here, score=Known(few).score)
     lost = sum(here[few.outfits[at]].sum() < 2 for at in np.flatnonzero(few.outfits.splits == "valid"))
@@ -154,7 +154,7 @@ def test_too_few_outfits_have_no_scale_and_the_log_says_why(world, caplog) -> No
     silent = SimpleNamespace(name="silent", score=lambda items, mask: np.full(len(items), np.nan))
     valid = (world.outfits.splits == "valid").sum()
     assert Scale.fit(silent, world) is None
-    assert f"can be used (0 have fewer than two items with features, {valid} have no score, 0 cannot" in caplog.text
+    assert f"can be used (0 have fewer than two items with features, {valid} have no score, 0 lack" in caplog.text
     untested = SimpleNamespace(**vars(world) | {"outfits": world.outfits.take(world.outfits.splits != "test")})
     assert calibrated(Known(untested), untested) is None
 

@@ -1,5 +1,6 @@
 """Recipes: what is read is what was written; every fault is one sentence with its line and the nearest valid name."""
 
+import re
 from pathlib import Path
 
 import pytest
@@ -197,6 +198,20 @@ def test_no_model_no_question_and_no_file_are_reported(tmp_path: Path):
         read(tmp_path, GOOD.replace('["test-compat-matched", "official-test-fitb"]', "[]"))
     with pytest.raises(ConfigError, match=r"cannot read the recipe .*none.toml \(No such file or directory\)"):
         read_recipe(tmp_path / "none.toml")
+
+
+def test_a_recipe_says_how_to_make_each_of_its_features():
+    paths = [*(ROOT / "recipes").glob("*.toml"), *(ROOT / "recipes" / "curves").glob("*.toml")]
+    for path in paths:
+        text = path.read_text()
+        head = "".join(line for line in text.splitlines() if line.startswith("#"))
+        if "goeswith encode" not in head:  # or which other recipe says so
+            assert re.search(r"encode \S+( and \S+)? as \S+toml says", head) or "encoder" not in text, path
+            continue
+        usual = ["efficientnet-lite0", "minilm"] if re.search(r"encode data/[\w-]+(#|\s{2}|$)", head) else []
+        needed = {name for names in re.findall(r'^encoder = "(.+)"', text, re.M) for name in names.split("+")}
+        lacking = [name for name in needed if name not in head and name not in usual]
+        assert not lacking, f"{path} does not say that {lacking} must be encoded"
 
 
 def test_every_recipe_of_the_project_can_be_read_and_its_rules_are_there():
