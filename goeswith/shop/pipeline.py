@@ -13,6 +13,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from goeswith import schemas
 from goeswith.data.dataset import Dataset
 from goeswith.data.encoders.encode import encode, usual_encoders
@@ -23,6 +25,7 @@ from goeswith.errors import TOO_FEW_OUTFITS, DataError, GoeswithError
 from goeswith.files import fresh_file, read_json, sha256, sole
 from goeswith.models import DEFAULT
 from goeswith.rules.rules import Rule, read_rules
+from goeswith.shop.answers import CHANCE
 from goeswith.shop.build import build_index
 from goeswith.shop.index import Index
 from goeswith.shop.looks_page import write_looks_page
@@ -69,7 +72,8 @@ def build(
 ) -> Built:
     """Import an export, encode its pictures and words, ask test questions, train and index; then show twelve looks.
 
-    Without outfits to learn from, or with too few, a starter takes the model's place, see `goeswith.models.starter`.
+    Without outfits to learn from, or with too few, a starter takes the model's place, see `goeswith.models.starter`; so
+    it does where the model is not shown to tell validation outfits from corrupted ones.
 
     The same call over a changed export brings everything up to date: only new items are encoded and indexed, and the
     model is trained again only where there are other outfits.
@@ -114,10 +118,11 @@ def build(
         run = Run(model) if model else None
         if run is None and {"train", "valid"} <= set(dataset.outfits.splits):
             run = _train(dataset, out, settings, "+".join(encoders), seed, say, progress("train"))
-        if run is not None and rules:
+        weak = None if run is None or model else _no_better_than_guessing(run, dataset)
+        if run is None or weak is not None:
+            run = _start(dataset, out, parsed, encoders, weak, say, progress)
+        elif rules:
             say("train", f"{rules} is not used: rules are for a shop with too few outfits to learn from")
-        if run is None:
-            run = _start(dataset, out, parsed, encoders, say, progress)
         say("index", f"states of {len(dataset.catalogue):,} items")
         index = build_index(
             run, dataset, out / "index", say=lambda line: say("index", line), progress=progress("index")
@@ -193,16 +198,27 @@ def _start(
     out: Path,
     rules: Sequence[Rule],
     encoders: Sequence[str],
+    weak: float | None,
     say: Say,
     progress: Callable[[str], Progress],
 ) -> Run:
-    """The starter of a catalogue, made again each time: it takes seconds, and its means change with the catalogue."""
+    """The starter of a catalogue, made again each time: it takes seconds, and its means change with the catalogue.
+
+    weak: the validation AUC of the model in whose place it comes.
+    """
     _encode(dataset, [WORDS] if WORDS not in encoders else [], say, progress)
     folder = out / "runs" / "starter"
     shutil.rmtree(folder, ignore_errors=True)
-    run = make_starter(dataset, folder, "+".join(encoders), rules)
+    run = make_starter(dataset, folder, "+".join(encoders), rules, weak)
     say("train", unlearned(run))
     return run
+
+
+def _no_better_than_guessing(run: Run, dataset: Dataset) -> float | None:
+    """The validation AUC of a run if as many coins would reach it (two standard errors), or if it is hardly higher."""
+    auc: float = run.config["result"]["valid_auc"]
+    coins = 0.5 + 1 / np.sqrt((dataset.outfits.splits == "valid").sum())
+    return auc if auc < max(CHANCE, coins) else None
 
 
 def _train(

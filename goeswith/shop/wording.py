@@ -69,14 +69,20 @@ def score(number: float) -> str:
 
 
 def unlearned(run: Run) -> str:
-    """A sentence on what looks are based on if there were too few outfits to learn from; empty if not."""
+    """A sentence on what looks are based on if too little could be learned from outfits; empty if not."""
     if run.config["model"] != "starter":
         return ""
-    rules = run.config["settings"]["rules"]
+    rules, result = run.config["settings"]["rules"], run.config.get("result", {})
     guide = f" and follow {rules:,} rule{'s' * (rules > 1)}" if rules else ""
-    outfits = run.config.get("result", {}).get("outfits", 0)
+    outfits, weak = result.get("outfits", 0), result.get("weak")
+    style = f"looks combine items of similar style{guide}"
+    if weak is not None:
+        return (
+            f"Too little was learned from {outfits:,} outfits: on outfits that it had not seen, the model was right "
+            f"{weak:.0%} of the time, not shown to be better than guessing (50%). So {style}."
+        )
     few = f"too few outfits ({outfits:,})" if outfits else "no outfits"
-    return f"Nothing was learned, because there are {few}: looks combine items of similar style{guide}."
+    return f"Nothing was learned, because there are {few}: {style}."
 
 
 def _verdict_clause(look: Look) -> str:

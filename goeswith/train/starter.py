@@ -27,13 +27,16 @@ WORDS = "words"
 """The encoder that rules are looked for in: the last of a starter's."""
 
 
-def make_starter(dataset: Dataset, out: str | Path, encoder: str, rules: Sequence[Rule] = ()) -> Run:
+def make_starter(
+    dataset: Dataset, out: str | Path, encoder: str, rules: Sequence[Rule] = (), weak: float | None = None
+) -> Run:
     """Make a starter for a catalogue in the folder `out`; no outfit is looked at.
 
     Args:
         encoder: the encoders of style, joined by ``+``; ``words``, in which rules are found, comes last and is added
             where it is not there.
         rules: what goes with what.
+        weak: the validation AUC of a model that learned too little, in whose place the starter comes.
 
     Raises:
         DataError: there are no such features, or no item has them all.
@@ -71,6 +74,7 @@ def make_starter(dataset: Dataset, out: str | Path, encoder: str, rules: Sequenc
         result = {
             "rules": [str(rule) for rule in rules],
             "outfits": len(dataset.outfits),
+            "weak": weak,
             "seconds": time.monotonic() - start,
         }
         with fresh_file(out / "config.json") as partial:
