@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, fields
@@ -148,20 +149,43 @@ def with_groups(command: Callable[..., None]) -> Callable[..., None]:
     return called
 
 
+MINUTES = 1.0
+"""Between two lines of progress where standard error is no terminal."""
+
+
 @contextmanager
 def bars() -> Iterator[Callable[[str], Callable[[int, int], None]]]:
-    """Makes a progress bar on standard error for each title it is called with; silent where that is not a terminal."""
+    """Makes a progress bar on standard error for each title it is called with.
+
+    Where that is no terminal, a line now and then, see `MINUTES`.
+    """
     from rich.console import Console
     from rich.progress import Progress
 
     console = Console(stderr=True)
-    with Progress(console=console, transient=True, disable=not console.is_terminal) as shown:
+    if not console.is_terminal:
+        yield _lines
+        return
+    with Progress(console=console, transient=True) as shown:
 
         def begin(title: str) -> Callable[[int, int], None]:
             task = shown.add_task(title, total=None)
             return lambda done, total: shown.update(task, completed=done, total=total, visible=done < total)
 
         yield begin
+
+
+def _lines(title: str) -> Callable[[int, int], None]:
+    """Progress for a log: a line on standard error every `MINUTES`, so that short work says nothing."""
+    last = time.monotonic()
+
+    def progress(done: int, total: int) -> None:
+        nonlocal last
+        if time.monotonic() - last >= MINUTES * 60 and done < total:
+            last = time.monotonic()
+            typer.echo(f"{title}: {done:,} of {total:,}", err=True)
+
+    return progress
 
 
 @contextmanager

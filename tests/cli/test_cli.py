@@ -14,6 +14,7 @@ from shell import Shell
 from worlds import styles_dataset, styles_world, write_made
 
 from goeswith.cli import main as cli
+from goeswith.cli import options
 from goeswith.data.dataset import Dataset, Imported, create
 
 SMALL = [f"--set={s}" for s in ("hidden=6", "attributes=2", "epochs=2", "batch_size=64", "negatives=category")]
@@ -327,3 +328,16 @@ def test_help_is_instant_and_loads_nothing_heavy() -> None:
 def test_the_installed_command_prints_its_version() -> None:
     result = subprocess.run([sys.executable, "-m", "goeswith", "--version"], capture_output=True, text=True, check=True)
     assert result.stdout.startswith("goeswith 0.")
+
+
+def test_progress_that_goes_to_a_file_is_a_line_now_and_then(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    now = iter([0.0, 30.0, 61.0, 61.0, 70.0, 130.0])
+    monkeypatch.setattr(options.time, "monotonic", lambda: next(now))
+    with options.bars() as begin:
+        progress = begin("encode minilm")
+        for done in (100, 2560, 5000):
+            progress(done, 9222)
+        progress(9222, 9222)
+    assert capsys.readouterr().err == "encode minilm: 2,560 of 9,222\n"
