@@ -12,7 +12,7 @@ from goeswith.cli.main import app
 from goeswith.data.dataset import Dataset
 from goeswith.data.filters import Filters
 from goeswith.data.importing import import_data, preview
-from goeswith.data.readers import FEEDS, read
+from goeswith.data.readers import FEEDS, OWN_PICTURES, read
 from goeswith.data.readers.export import recognise
 from goeswith.errors import ConfigError, DataError
 
@@ -251,3 +251,33 @@ def test_colours_without_a_picture_of_their_own_are_counted(tmp_path):
     imported = read("shopify", tmp_path / "s.csv", workdir=tmp_path)
     assert len(imported.addresses) == 3
     assert "2 items have the picture of another colour, because theirs has none of its own" in imported.notes
+
+
+FREE = {
+    "shopify": "Handle,Title,Type,Variant Price,Variant Compare At Price\na,A,Dresses,0.00,0\nb,B,Dresses,20,0.00\n",
+    "woo": "Type,SKU,Name,Categories,Regular price,Sale price\nsimple,a,A,Dresses,0,\nsimple,b,B,Dresses,20,\n",
+    "google": "id,title,product_type,price,image_link\na,A,Dresses,0.00 EUR,\nb,B,Dresses,20 EUR,\n",
+    "meta": "id,title,product_type,price,inventory\na,A,Dresses,0 EUR,\nb,B,Dresses,20 EUR,\n",
+    "schema-org": '{"sku":"a","name":"A","category":"Dresses","offers":{"price":0.0}}\n'
+    '{"sku":"b","name":"B","category":"Dresses","offers":{"price":20}}\n',
+    "table": "item_id,title,category,price\na,A,Dresses,0\nb,B,Dresses,20\n",
+}
+
+
+@pytest.mark.parametrize("layout", FREE)
+def test_a_price_of_nothing_is_no_price_in_any_layout(layout, tmp_path):
+    assert {*FREE} == {*OWN_PICTURES}
+    source = tmp_path / ("shop.jsonl" if layout == "schema-org" else "shop.csv")
+    write(tmp_path, {source.name: FREE[layout]})
+    imported = read(layout, source, workdir=tmp_path)
+    assert column(imported, "price") == {"a": None, "b": 20}
+    assert imported.understood.missing["price"] == 1
+    assert "1 prices of 0 are read as no price" in imported.notes
+
+
+def test_a_sale_for_nothing_is_no_sale(tmp_path):
+    rows = "simple,a,A,Dresses,20,0\nsimple,b,B,Dresses,20,15\n"
+    write(tmp_path, {"woo.csv": f"Type,SKU,Name,Categories,Regular price,Sale price\n{rows}"})
+    imported = read("woo", tmp_path / "woo.csv", workdir=tmp_path)
+    assert column(imported, "price") == {"a": 20, "b": 15}
+    assert "1 prices of 0 are read as no price" in imported.notes

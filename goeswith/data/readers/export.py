@@ -97,7 +97,7 @@ def read(source: Path, options: ExportOptions, *, layout: str) -> Imported:
     titled = with_titles(merged, spoken, read.taken, others, where, language)
     items, more = _grouped(titled.items, options.group_of, where, skip_bad)
     if "price" not in items.columns and not skip_bad:
-        raise DataError(f"{where}: not one price can be read; write prices as numbers from 0 up, {GO_ON}")
+        raise DataError(f"{where}: not one price can be read; write prices as numbers above 0, {GO_ON}")
     outfits = gather(options.baskets, source, items, merged.item_of, skip_bad)
     if outfits.outfits.is_empty():
         outfits.notes.append("no orders, wish lists or sets: a catalogue without outfits")
