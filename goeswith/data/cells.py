@@ -75,7 +75,10 @@ def currencies(column: pl.Series) -> list[str]:
 
 
 class Prices(NamedTuple):
-    """values: (n,) Float64 above 0, null where there is no price. odd: cells that are no price. zeros: how many are 0."""
+    """values: (n,) Float64 above 0, null where there is no price. odd: cells with anything but a number of 0 or more.
+
+    zeros: how many are 0.
+    """
 
     values: pl.Series
     odd: pl.Series

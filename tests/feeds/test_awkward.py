@@ -137,6 +137,31 @@ def test_exports_of_woo_have_the_headers_of_the_shops_language(language, tmp_pat
     assert [sorted(ids) for ids in imported.outfits["item_ids"]] == [["K:rot", "S"]]
 
 
+def test_variations_of_a_draft_are_left_out_with_it(tmp_path):
+    rows = [
+        "1,variable,D,Draft,0,,Kleider,,Farbe,rot", "2,variation,D-R,Draft,1,9,,D,Farbe,rot",
+        "3,variable,,No SKU,-1,,Kleider,,Farbe,rot", "4,variation,N-R,No SKU,1,9,,id:3,Farbe,rot",
+        "5,variable,P,Public,1,,Kleider,,Farbe,\"rot, blau\"", "6,variation,P-R,Public,1,9,,P,Farbe,rot",
+        "7,variation,P-B,Public,0,9,,P,Farbe,blau", "8,variation,L-R,Lost,1,9,Kleider,gone,Farbe,rot",
+    ]  # fmt: skip
+    header = "ID,Typ,Artikelnummer,Name,Veröffentlicht,Regulärer Preis,Kategorien,Übergeordnetes Produkt,"
+    write(tmp_path, {"woo.csv": "\n".join([f"{header}Attribut 1 Name,Attribut 1 Wert(e)", *rows])})
+    imported = read("woo", tmp_path / "woo.csv", workdir=tmp_path)
+    assert imported.items["item_id"].to_list() == ["P:rot", "gone:rot"]
+    assert imported.skipped["rows that are private or drafts"] == 3
+    assert imported.skipped["variations of a product that is private or a draft"] == 2
+
+
+@pytest.mark.parametrize(("header", "value"), [("Status", "draft"), ("Status", "archived"), ("Published", "FALSE")])
+def test_variants_of_a_hidden_product_of_shopify_are_left_out_with_it(header, value, tmp_path):
+    """What is said of a product stands in its first row alone."""
+    rows = f"a,A,Dresses,Size,S,9,{value}\na,,,,M,9,\nb,B,Dresses,Size,S,9,\n"
+    write(tmp_path, {"s.csv": f"Handle,Title,Type,Option1 Name,Option1 Value,Variant Price,{header}\n{rows}"})
+    imported = read("shopify", tmp_path / "s.csv", workdir=tmp_path)
+    assert imported.items["item_id"].to_list() == ["b"]
+    assert imported.skipped["products that are drafts, archived or not published"] == 1
+
+
 def test_what_a_build_is_told_about_pictures_is_what_an_import_is(tmp_path, monkeypatch):
     """The message about pictures that cannot be had names flags: `build` has them, too."""
     asked = {}
