@@ -241,7 +241,7 @@ def read_sets(path: Path, item_of: Mapping[str, str]) -> Made:
         if first in {headers.get(name) for name in BASKET.split()} - {headers.get(name) for name in ITEM.split()}:
             together = pl.col("more").str.replace_all(SEPARATORS, ";")
         lines = table.drop_nulls().select("basket", item_id=together.str.split(";")).explode("item_id")
-        lines = lines.filter(pl.col("item_id") != "")
+        lines = lines.with_columns(ids(lines["item_id"])).drop_nulls()
     matched = lines.with_columns(pl.col("item_id").replace_strict(item_of, default=None, return_dtype=pl.String))
     matched = matched.drop_nulls().unique(maintain_order=True)
     sets = matched.group_by("basket", maintain_order=True).agg(item_ids="item_id")

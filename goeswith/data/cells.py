@@ -122,9 +122,13 @@ def whole_numbers(column: pl.Series) -> pl.Series:
     return digits.cast(pl.Int64, strict=False)
 
 
-def ids(column: pl.Series) -> pl.Series:
-    """(n,) String: ids without blanks around them; null where empty. As `words`, but an id may be "nan"."""
-    return words(column, unknown=())
+def ids(column: pl.Series, unknown: Sequence[str] = ()) -> pl.Series:
+    """(n,) String: ids, SKUs and barcodes; as `words`, but an id may be "nan".
+
+    One apostrophe before them is dropped: people write it so that a spreadsheet leaves the digits alone, as in '0012.
+    """
+    text = words(column, unknown).str.strip_prefix("'").str.strip_chars()
+    return text.set((text == "").fill_null(False), None)
 
 
 def words(column: pl.Series, unknown: Sequence[str] = UNKNOWN) -> pl.Series:

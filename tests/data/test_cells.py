@@ -126,3 +126,10 @@ def test_a_price_of_nothing_is_no_price() -> None:
         "4 prices of 0 are read as no price",
     ]
     assert about_prices([prices(pl.Series([5, 3]))]) == []
+
+
+def test_ids_lose_the_apostrophe_that_keeps_a_spreadsheet_from_counting() -> None:
+    column = pl.Series(["'0012", " 'a-1 ", "o'neill", "''x", "'", "nan", None])
+    assert ids(column).to_list() == ["0012", "a-1", "o'neill", "'x", None, "nan", None]
+    assert ids(column, ["nan"]).to_list() == ["0012", "a-1", "o'neill", "'x", None, None, None]
+    assert words(column).to_list()[:2] == ["'0012", "'a-1"]

@@ -281,3 +281,31 @@ def test_a_sale_for_nothing_is_no_sale(tmp_path):
     imported = read("woo", tmp_path / "woo.csv", workdir=tmp_path)
     assert column(imported, "price") == {"a": 20, "b": 15}
     assert "1 prices of 0 are read as no price" in imported.notes
+
+
+FEED_ROWS = "id,title,product_type,price,image_link,item_group_id,gtin\n'01,A,Dresses,9,,'07,'4006\n'02,B,Boots,9,,,\n"
+APOSTROPHES = {
+    "shopify": "Handle,Title,Type,Variant SKU,Variant Price,Variant Barcode\n'07,A,Dresses,'01,9,'4006\n"
+    "b,B,Boots,'02,9,\n",
+    "woo": "Type,SKU,Name,Categories,Regular price,Parent,GTIN UPC EAN or ISBN\nvariable,'07,A,Dresses,,,\n"
+    "variation,'01,A,,9,'07,'4006\nsimple,'02,B,Boots,9,,\n",
+    "google": FEED_ROWS,
+    "meta": FEED_ROWS.replace("image_link", "inventory"),
+    "table": "item_id,title,category,product_id,skus,gtin\n'01,A,Dresses,'07,'01,'4006\n'02,B,Boots,,,\n",
+}
+
+
+@pytest.mark.parametrize("layout", APOSTROPHES)
+def test_the_apostrophe_before_ids_skus_and_barcodes_is_not_part_of_them(layout, tmp_path):
+    name = "items.csv" if layout == "table" else "shop.csv"
+    write(tmp_path, {
+        name: APOSTROPHES[layout], "orders.csv": "order_id,sku\n'1,'01\n'1,02\n2,x\n",
+        "sets.csv": "sku,worn_with\n01,'02;x\n", "shop-fr.csv": "id,title\n'01,Robe\n",
+    })  # fmt: skip
+    imported = read(layout, tmp_path, workdir=tmp_path, skip_bad=True)  # for from one order no outfit follows
+    dress, boots = imported.items.sort("title").to_dicts()
+    assert (dress["product_id"], dress["gtin"], dress["skus"]) == ("07", "4006", "01")
+    assert imported.outfits["item_ids"].to_list() == [[dress["item_id"], boots["item_id"]]]
+    assert imported.skipped["orders.csv: lines whose item the catalogue does not have"] == 1
+    if layout in ("google", "meta"):
+        assert dress["title_fr"] == "Robe"
