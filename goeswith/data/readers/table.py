@@ -27,6 +27,7 @@ from goeswith.data.readers.rows import (
     under_our_names,
     without_faults,
 )
+from goeswith.data.readers.unread import unread
 from goeswith.data.understood import WANTED, Understood
 from goeswith.errors import DataError
 from goeswith.sheets import read_sheet, sheets_named
@@ -96,7 +97,8 @@ def read(source: Path, options: TableOptions) -> Imported:
         licence=options.licence,
         images=pictures,
         skipped=skipped | lost,
-        notes=[note for sheet in sheets.values() for note in sheet.notes] + notes + more_notes + made.notes,
+        notes=[note for sheet in sheets.values() for note in sheet.notes]
+        + [*notes, *more_notes, *made.notes, *unread(source, [*sheets, *made.files])],
         columns=columns,
         groups=options.group_of,
         options={} if language is None else {"language": language},
