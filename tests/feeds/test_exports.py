@@ -121,6 +121,22 @@ def test_dry_run_prints_what_is_understood_and_writes_nothing(tmp_path):
     assert sorted(tmp_path.iterdir()) == before
 
 
+def test_a_folder_called_like_a_layout_is_the_source_where_none_is_given_beside_it(tmp_path, monkeypatch):
+    monkeypatch.chdir(write(tmp_path, {"shopify/p.tsv": (HERE / "google.tsv").read_bytes()}))
+    runner = CliRunner()
+    result = runner.invoke(app, ["import", "shopify", "--dry-run"])
+    assert "read as layout 'google'" in result.output, result.output
+    result = runner.invoke(app, ["import", "shopify", "data", "--no-download"])
+    assert result.exit_code == 0, result.output
+    assert Dataset(tmp_path / "data").info["layout"] == "google"
+    result = runner.invoke(app, ["import", "google", "shopify", "--dry-run"])
+    assert "read as layout 'google'" in result.output, result.output
+    for words in (["woo", "--dry-run"], ["woo", "shopify"], ["woo"]):  # there is no folder woo
+        result = runner.invoke(app, ["import", *words])
+        assert result.exit_code == 2
+        assert "give SOURCE and DEST after the layout woo" in " ".join(result.output.replace("│", " ").split())
+
+
 def test_source_and_dest_are_enough(tmp_path):
     result = CliRunner().invoke(app, ["import", str(HERE / "google.tsv"), str(tmp_path / "data"), "--no-download"])
     assert result.exit_code == 0, result.output
