@@ -113,7 +113,7 @@ def targets(world: World) -> tuple[list[Target], list[Target]]:
     group_of = {item: KINDS[row % 4][1] for row, item in enumerate(catalogue.ids)}
 
     def baskets() -> object:
-        return read_baskets(world.root / "orders.csv", item_of, group_of, "orders")
+        return read_baskets([world.root / "orders.csv"], item_of, group_of, "orders")
 
     quick = [
         Target("dataset.json", data / "dataset.json", call(Dataset, data)),

@@ -99,16 +99,21 @@ def import_(
 
 
 def _paths_of(layout: str, paths: list[Path], dry_run: bool) -> tuple[str, list[Path]]:
-    """The layout, and SOURCE and DEST as far as they are needed; without a layout, its argument is the source."""
+    """The layout, and SOURCE and DEST as far as they are needed; without a layout, its argument is the source.
+
+    A file or folder that is called like a layout is the source where none is given beside it.
+    """
     from goeswith.data.importing import AUTO
     from goeswith.data.readers import READERS
 
-    if layout not in (*READERS, AUTO) and len(paths) < 2:
+    needed = 1 if dry_run or layout == "sample" else 2
+    if len(paths) < 2 and (layout not in (*READERS, AUTO) or (len(paths) < needed and Path(layout).exists())):
         layout, paths = AUTO, [Path(layout), *paths]
     if layout != "sample" and dry_run and len(paths) == 1:
         paths = [*paths, Path()]
     if len(paths) > 2 or not paths or (len(paths) == 1) != (layout == "sample"):
-        raise typer.BadParameter("give SOURCE and DEST (for sample, only DEST)")
+        after = f" after the layout {layout}" if layout != AUTO and len(paths) < 2 else ""
+        raise typer.BadParameter(f"give SOURCE and DEST{after} (for sample, only DEST)")
     return layout, paths
 
 

@@ -13,6 +13,7 @@ from rich.table import Table
 from rich.text import Text
 
 from goeswith.errors import DataError
+from goeswith.shop.prices import price, shared_currency
 
 if TYPE_CHECKING:
     from goeswith.shop.index import Index
@@ -36,6 +37,7 @@ class Printer:
         if pictures and not self.pictures:
             log.warning("this output (%s) cannot show pictures; set PYTHONIOENCODING=utf-8", self.console.encoding)
         self.items, self.row_of, self.images = index.catalogue.items, index.row_of, index.images
+        self.currency = shared_currency(self.items)
 
     def _can_show(self, sign: str) -> bool:
         try:
@@ -56,20 +58,20 @@ class Printer:
             grid = Table.grid(padding=(0, 2))
             cards = [self.card(item_id, item_id in look.added) for item_id in look.item_ids]
             grid.add_row(*cards)
-            self.console.print(Text(f"{number}. {verdict(look)}", style="bold"), grid, "", sep="\n")
+            self.console.print(Text(f"{number}. {verdict(look, self.currency)}", style="bold"), grid, "", sep="\n")
         self.notes(looks)
 
     def choices(self, looks: Sequence[Look]) -> None:
         """One line for each look: what was added, and what that makes of it; all of them lack the same."""
         shortened = (replace(look, findings=(), verdict=look.verdict.replace("incomplete", "")) for look in looks)
-        self._lines((look.added[-1], verdict(look)) for look in shortened)
+        self._lines((look.added[-1], verdict(look, self.currency)) for look in shortened)
         self.notes(looks)
 
     def swaps(self, swaps: Sequence[Swap]) -> None:
         """One line for each swap."""
         table = Table("take out", "put in", "gain", box=None, padding=(0, 2, 0, 0))
         for swap in swaps:
-            then = f"then {verdict(swap.look)}"
+            then = f"then {verdict(swap.look, self.currency)}"
             added = "nothing" if swap.added is None else self.card(swap.added, True)
             table.add_row(self.card(swap.removed), added, then if swap.added is None else f"{swap.gain:+.3f}, {then}")
         self.console.print(table)
@@ -93,10 +95,10 @@ class Printer:
         """An item: picture, title, category and price, id."""
         item = self.items.row(self.row_of[item_id], named=True)
         title = (item["title"] or "").strip() or item["category"]
-        price = "" if item["price"] is None else f", {item['price']:.2f}"
+        priced = "" if item["price"] is None else f", {price(item['price'], item.get('currency') or '')}"
         lines = [
             Text(title, style="bold green" if highlight else ""),
-            Text(f"{item['category']}{price}"),
+            Text(f"{item['category']}{priced}"),
             Text(item_id, "dim"),
         ]
         picture = self._picture(item["image"]) if self.pictures else None
@@ -129,9 +131,9 @@ def picture(path: Path, width: int = WIDTH) -> Text:
     return text
 
 
-def verdict(look: Look) -> str:
+def verdict(look: Look, currency: str = "") -> str:
     """What is wrong with a look, or its verdict, or its score where there is neither; and the price."""
     parts = [", ".join(look.findings) or look.verdict or f"score {look.score:.3f}"]
     if look.price is not None:
-        parts.append(f"price {look.price:.2f}")
+        parts.append(f"price {price(look.price, currency)}")
     return ", ".join(parts)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import re
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,7 @@ from goeswith.data.cells import ids
 from goeswith.data.columns import missing_columns
 from goeswith.data.readers.headers import key
 from goeswith.errors import DataError
-from goeswith.sheets import Sheet, read_sheet, sheets_named
+from goeswith.sheets import ENDINGS, Sheet, read_sheet, sheets_named
 
 BASKET = (
     "outfit_id set_id look_id order_id order order_number order_name basket_id basket cart_id transaction_id "
@@ -34,6 +35,8 @@ BESIDE = ("orders", "wishes", "sets")
 """Tables of a folder, as CSV, that outfits are taken from."""
 BOUGHT = ("orders", "wishes")
 """Those of things that were bought together, which is not to say that they are all of an outfit."""
+EXPORTED = {"orders": "orders?", "wishes": "wish(?:es|_?lists?)"}
+"""How shop systems begin the names of such files: ``orders_export_1.csv``, ``order-export-2026-11-27.csv``."""
 GO_ON = "or continue without with --option skip_bad=yes"
 REPEATED = ("accessory",)
 """Groups of which an outfit may have several pieces."""
@@ -44,11 +47,15 @@ EMPTY: dict[str, Any] = {
 
 @dataclass
 class Made:
-    """outfits: outfit_id, item_ids, source, weight. skipped: reason → count. notes: sentences."""
+    """outfits: outfit_id, item_ids, source, weight. skipped: reason → count. notes: sentences.
+
+    files: those that were read.
+    """
 
     outfits: pl.DataFrame = field(default_factory=lambda: pl.DataFrame(schema=EMPTY))
     skipped: dict[str, int] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
+    files: list[Path] = field(default_factory=list)
 
 
 def gather(
@@ -57,7 +64,7 @@ def gather(
     """Outfits from all tables there are.
 
     Args:
-        paths: name of `BESIDE` → a table, or None for the one of that name in the folder `source`, if any.
+        paths: name of `BESIDE` → a table, or None for those of that purpose in the folder `source`, if any.
         items: item_id, group, and product_id if known. item_of: id of a variant → item id.
         skip_bad: continue if a table gives no outfit.
 
@@ -67,21 +74,42 @@ def gather(
     ids_known = ids_of(items, item_of)
     groups = dict(items.select("item_id", "group").iter_rows())
     made = Made()
-    for name in BESIDE:
-        beside = sheets_named(source, name) if paths[name] is None and source.is_dir() else []
-        if len(beside) > 1:
-            raise DataError(
-                f"{source} has both {beside[0].name} and {beside[1].name}; choose with --option {name}={beside[0]}"
-            )
-        path = paths[name] or next(iter(beside), None)
-        if path is None:
+    for name, path in paths.items():
+        tables = [path] if path is not None else _tables(source, name) if source.is_dir() else []
+        if not tables:
             continue
-        more = read_sets(path, ids_known) if name == "sets" else read_baskets(path, ids_known, groups, name)
+        more = read_sets(tables[0], ids_known) if name == "sets" else read_baskets(tables, ids_known, groups, name)
         if more.outfits.is_empty() and not skip_bad:
             why = "; ".join(f"{count:,} {reason}" for reason, count in more.skipped.items() if count)
-            raise DataError(f"{path}: not one outfit follows from it ({why or 'it is empty'}); correct it, {GO_ON}")
-        made = Made(pl.concat([made.outfits, more.outfits]), made.skipped | more.skipped, made.notes + more.notes)
+            raise DataError(
+                f"{tables[0]}: not one outfit follows from it ({why or 'it is empty'}); correct it, {GO_ON}"
+            )
+        made = Made(
+            pl.concat([made.outfits, more.outfits]),
+            made.skipped | more.skipped,
+            made.notes + more.notes,
+            [*made.files, *tables],
+        )
     return made
+
+
+def _tables(folder: Path, name: str) -> list[Path]:
+    """The tables of a folder with one purpose: orders.csv, else all that are called as shop systems do.
+
+    Raises:
+        DataError: the name is there with several endings.
+    """
+    exact = sheets_named(folder, name)
+    if len(exact) > 1:
+        raise DataError(
+            f"{folder} has both {exact[0].name} and {exact[1].name}; choose with --option {name}={exact[0]}"
+        )
+    if exact or name not in EXPORTED:
+        return exact
+    tables = [path for path in sorted(folder.iterdir()) if path.name.lower().endswith(ENDINGS) and path.is_file()]
+    called = re.compile(rf"{EXPORTED[name]}(?:[^a-z].*)?")
+    named = [path for path in tables if called.fullmatch(path.name.partition(".")[0].lower())]
+    return [path for path in named if None not in _line_columns(read_sheet(path, quiet=True)).values()]
 
 
 def ids_of(items: pl.DataFrame, item_of: Mapping[str, str]) -> dict[str, str]:
@@ -93,29 +121,33 @@ def ids_of(items: pl.DataFrame, item_of: Mapping[str, str]) -> dict[str, str]:
     return products | dict(item_of) | {item_id: item_id for item_id in items["item_id"]}
 
 
-def read_baskets(path: Path, item_of: Mapping[str, str], group_of: Mapping[str, str], source: str) -> Made:
+def read_baskets(paths: Sequence[Path], item_of: Mapping[str, str], group_of: Mapping[str, str], source: str) -> Made:
     """Outfits from orders or wish lists: of each, the pieces that are bought together more often than by chance.
 
     Args:
-        path: a row a line: the basket's id and the item's (or the variant's, see `item_of`).
+        paths: one table or its parts, a row a line: the basket's id and the item's (or the variant's, see `item_of`).
         item_of: id that lines may name → item id. group_of: item id → group. source: of the outfits, such as "orders".
 
     Raises:
-        DataError: the file is no such table.
+        DataError: a file is no such table.
     """
-    sheet = read_sheet(path, quiet=True)
-    lines = _lines(path, sheet)
+    sheets = {path: read_sheet(path, quiet=True) for path in paths}
+    parts = {path: _lines(path, sheet) for path, sheet in sheets.items()}
+    lines = pl.concat(parts.values())
     matched = lines.with_columns(pl.col("item_id").replace_strict(item_of, default=None, return_dtype=pl.String))
     matched = matched.drop_nulls().unique(maintain_order=True)
     sizes = pl.len().over("basket")
     fit = matched.filter(sizes <= LARGEST)
     made = outfits_of(fit, group_of, source)
-    unknown = lines["item_id"].is_in([*item_of])
-    made.skipped = {
-        f"{path.name}: lines whose item the catalogue does not have": int((~unknown).sum()),
-        f"{path.name}: baskets of more than {LARGEST} items": matched["basket"].n_unique() - fit["basket"].n_unique(),
-    } | made.skipped
-    made.notes = [*sheet.notes, *made.notes]
+    unknown = {path: int((~part["item_id"].is_in([*item_of])).sum()) for path, part in parts.items()}
+    large = matched["basket"].n_unique() - fit["basket"].n_unique()
+    files = ", ".join(path.name for path in paths)
+    made.skipped = (
+        {f"{path.name}: lines whose item the catalogue does not have": count for path, count in unknown.items()}
+        | {f"{files}: baskets of more than {LARGEST} items": large}
+        | made.skipped
+    )
+    made.notes = [*(note for sheet in sheets.values() for note in sheet.notes), *made.notes]
     return made
 
 
@@ -241,7 +273,7 @@ def read_sets(path: Path, item_of: Mapping[str, str]) -> Made:
         if first in {headers.get(name) for name in BASKET.split()} - {headers.get(name) for name in ITEM.split()}:
             together = pl.col("more").str.replace_all(SEPARATORS, ";")
         lines = table.drop_nulls().select("basket", item_id=together.str.split(";")).explode("item_id")
-        lines = lines.filter(pl.col("item_id") != "")
+        lines = lines.with_columns(ids(lines["item_id"])).drop_nulls()
     matched = lines.with_columns(pl.col("item_id").replace_strict(item_of, default=None, return_dtype=pl.String))
     matched = matched.drop_nulls().unique(maintain_order=True)
     sets = matched.group_by("basket", maintain_order=True).agg(item_ids="item_id")
@@ -263,14 +295,20 @@ def read_sets(path: Path, item_of: Mapping[str, str]) -> Made:
 
 def _lines(path: Path, sheet: Sheet) -> pl.DataFrame:
     """basket, item_id of a table with a row a line."""
+    columns = _line_columns(sheet)
+    missing = [name for name, header in zip(("order_id", "sku"), columns.values(), strict=True) if header is None]
+    if missing:
+        raise DataError(missing_columns(path, missing, sheet.table.columns, "rename {header} to {column}"))
+    read = [ids(sheet.table[header]).alias(name) for name, header in columns.items() if header is not None]
+    return pl.DataFrame(read).drop_nulls()
+
+
+def _line_columns(sheet: Sheet) -> dict[str, str | None]:
+    """basket, item_id → the column of a table with a row a line; None where it has none."""
     headers = {key(column): column for column in reversed(sheet.table.columns)}
     item = _header(headers, ITEM)
-    basket = _header({name: column for name, column in headers.items() if column != item}, BASKET)
-    missing = [name for name, header in (("order_id", basket), ("sku", item)) if header is None]
-    if basket is None or item is None:
-        raise DataError(missing_columns(path, missing, sheet.table.columns, "rename {header} to {column}"))
-    read = {name: ids(sheet.table[column]).alias(name) for name, column in (("basket", basket), ("item_id", item))}
-    return pl.DataFrame(list(read.values())).drop_nulls()
+    others = {name: column for name, column in headers.items() if column != item}
+    return {"basket": _header(others, BASKET), "item_id": item}
 
 
 def _header(headers: Mapping[str, str], names: str) -> str | None:

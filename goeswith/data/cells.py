@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from typing import NamedTuple
 
 import polars as pl
 
@@ -73,6 +74,42 @@ def currencies(column: pl.Series) -> list[str]:
     return sorted({_NAMES.get(name, name) for name in names})
 
 
+class Prices(NamedTuple):
+    """values: (n,) Float64 above 0, null where there is no price. odd: cells with anything but a number of 0 or more.
+
+    zeros: how many are 0.
+    """
+
+    values: pl.Series
+    odd: pl.Series
+    zeros: int
+
+
+def prices(column: pl.Series) -> Prices:
+    """What a column says in prices.
+
+    A price of 0 is read as none: shops write it for what is not priced yet, and an item that costs nothing would be in
+    every look with a budget.
+    """
+    values = numbers(column)
+    odd = is_odd(column, values) | (values < 0).fill_null(False)
+    zero = (values == 0).fill_null(False)
+    return Prices(values.set(odd | zero, None), column.filter(odd), int(zero.sum()))
+
+
+def about_prices(columns: Iterable[Prices]) -> list[str]:
+    """What to say of the prices that were not read."""
+    read = [*columns]
+    odd = [str(cell) for each in read for cell in each.odd]
+    zeros = sum(each.zeros for each in read)
+    notes = (
+        [f"{len(odd):,} prices are not numbers of 0 or more and count as unknown, the first is {odd[0]!r}"]
+        if odd
+        else []
+    )
+    return [*notes, f"{zeros:,} prices of 0 are read as no price"] if zeros else notes
+
+
 def whole_numbers(column: pl.Series) -> pl.Series:
     """(n,) Int64: whole numbers, also those that passed through floats (``3.0``); null where there is none."""
     if column.dtype.is_integer():
@@ -85,9 +122,13 @@ def whole_numbers(column: pl.Series) -> pl.Series:
     return digits.cast(pl.Int64, strict=False)
 
 
-def ids(column: pl.Series) -> pl.Series:
-    """(n,) String: ids without blanks around them; null where empty. As `words`, but an id may be "nan"."""
-    return words(column, unknown=())
+def ids(column: pl.Series, unknown: Sequence[str] = ()) -> pl.Series:
+    """(n,) String: ids, SKUs and barcodes; as `words`, but an id may be "nan".
+
+    One apostrophe before them is dropped: people write it so that a spreadsheet leaves the digits alone, as in '0012.
+    """
+    text = words(column, unknown).str.strip_prefix("'").str.strip_chars()
+    return text.set((text == "").fill_null(False), None)
 
 
 def words(column: pl.Series, unknown: Sequence[str] = UNKNOWN) -> pl.Series:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 import polars as pl
 
-from goeswith.data.cells import is_odd, numbers
+from goeswith.data.cells import about_prices, numbers, prices
 from goeswith.data.garments import fold
 from goeswith.data.product_words import Category, category_of, currency_of, plain_text
 
@@ -125,12 +125,11 @@ def _slug(colour: str) -> str:
 
 def _priced(table: pl.DataFrame, currency: str | None, today: str) -> tuple[pl.DataFrame, list[str]]:
     """With the price ``now`` and, where that is a sale, the one ``before``; as numbers."""
-    read = {name: numbers(table[name]) for name in ("price", "sale_price", "regular_price")}
-    read = {name: price.set((price < 0).fill_null(False), None) for name, price in read.items()}
-    unreadable = [text for name, price in read.items() for text in table[name].filter(is_odd(table[name], price))]
+    read = {name: prices(table[name]) for name in ("price", "sale_price", "regular_price")}
+    read["regular_price"] = read["regular_price"]._replace(zeros=0)  # where there is no sale, some exports write 0
     stands = currency_of(table["price"]).fill_null(currency_of(table["sale_price"]))
     signed = table["price"].str.contains("$", literal=True)
-    table = table.with_columns(**read)
+    table = table.with_columns(**{name: column.values for name, column in read.items()})
     starts, ends = _day("sale_starts"), _day("sale_ends")
     strange = (pl.col("sale_starts").is_not_null() & starts.is_null()) | (
         pl.col("sale_ends").is_not_null() & ends.is_null()
@@ -146,11 +145,7 @@ def _priced(table: pl.DataFrame, currency: str | None, today: str) -> tuple[pl.D
         if currency
         else table["currency"].fill_null(stands),
     )
-    notes = (
-        [f"{len(unreadable)} prices are not numbers of 0 or more and count as unknown, the first is {unreadable[0]!r}"]
-        if unreadable
-        else []
-    )
+    notes = about_prices(read.values())
     dollars = (table["currency"].is_null() & signed).sum()
     if dollars:
         notes.append(

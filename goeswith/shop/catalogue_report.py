@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -10,18 +11,19 @@ import polars as pl
 
 from goeswith.data.catalogue import Catalogue
 from goeswith.data.dataset import Dataset
-from goeswith.data.encoders.encode import PICTURES
-from goeswith.data.features import features_path, load_features
+from goeswith.data.encoders.encode import PICTURES, WORDS, usual_encoders
+from goeswith.data.features import features_path, load_features, read_metadata
 from goeswith.data.filters import Filters
 from goeswith.data.products import same_pictures
 from goeswith.data.shelf import Shelf, shelf
+from goeswith.data.text import title_or_labels
 from goeswith.files import sha256
 from goeswith.shop.coherence import COLUMNS, agreeing
 from goeswith.tables import plain
 
 EFFECTS = {
-    "title": "judged by its picture alone",
-    "image": "judged by its words alone, and shown without a picture",
+    "title": "judged by its picture, and its colour and category",
+    "image": f"in no look: {PICTURES} has no picture of it to encode",
     "price": "in no look with a budget, passes no price filter",
     "colour": "passes no colour filter, and rules about colours do not count",
     "brand": "passes no brand filter",
@@ -30,7 +32,17 @@ EFFECTS = {
     "stock": "never offered where only what is in stock is",
     "link": "cannot be linked to from a look",
 }
-"""Column → what becomes of an item that lacks it."""
+"""Column → what becomes of an item that lacks it, where pictures and words are encoded."""
+ALONE = {
+    PICTURES: {"title": "judged by its picture alone"},
+    WORDS: {
+        "title": "judged by its colour and category alone",
+        "image": "judged by its words alone, and shown without a picture",
+    },
+}
+"""Encoder → what is different where no other is used."""
+READS = {PICTURES: "picture", WORDS: "title, colour or category"}
+"""Encoder → what an item needs for it."""
 CORES = (("top", "bottom", "shoes"), ("dress", "shoes"))
 """What a look has at least."""
 SHOWN = 5
@@ -53,6 +65,7 @@ class CatalogueReport:
 
     groups: group → items. missing: columns that some items lack. same_pictures: ids of items of different products
     that have one picture; compared: by what pictures were compared. unusable: reason → ids of items no look can use.
+    encoders: by which items are judged if none is named.
     unworn: how many items are in no outfit, where there are any.
     """
 
@@ -65,6 +78,7 @@ class CatalogueReport:
     compared: str = ""
     unusable: Mapping[str, Sequence[str]] = field(default_factory=dict)
     unworn: int = 0
+    encoders: Sequence[str] = ()
 
     @property
     def lines(self) -> list[str]:
@@ -73,6 +87,8 @@ class CatalogueReport:
         lines = [f"{self.name}: {self.items:,} items ({groups}), {self.outfits:,} outfits"]
         if self.unworn:
             lines.append(f"{self.unworn:,} items are in no outfit")
+        if self.encoders:
+            lines.append(f"items are judged by {' and '.join(self.encoders)}, unless you name other encoders")
         if self.missing:
             rows = [[part.column, f"{part.items:,}", f"{part.looks:.0%}", part.effect] for part in self.missing]
             lines += ["", *plain(["missing", "items", "of looks", "such an item is"], rows).splitlines()]
@@ -92,7 +108,7 @@ def _some(ids: Sequence[str]) -> str:
 
 def check_catalogue(dataset: Dataset) -> CatalogueReport:
     """The report on a data set's catalogue. Pictures are compared by features where they are encoded, else by bytes."""
-    catalogue = dataset.catalogue
+    catalogue, encoders = dataset.catalogue, usual_encoders(dataset)
     counts = catalogue.items["group"].value_counts().sort("count", "group", descending=[True, False])
     pictures, compared = _same_pictures(dataset)
     worn = np.zeros(len(catalogue), bool)
@@ -102,19 +118,21 @@ def check_catalogue(dataset: Dataset) -> CatalogueReport:
         items=len(catalogue),
         outfits=len(dataset.outfits),
         groups=dict(counts.iter_rows()),
-        missing=missing(catalogue),
+        missing=missing(catalogue, encoders),
         same_pictures=pictures,
         compared=compared,
-        unusable=unusable(catalogue),
+        unusable=unusable(catalogue, {name: _featureless(dataset, name) for name in encoders}),
         unworn=int((~worn).sum()) if len(dataset.outfits) else 0,
+        encoders=encoders,
     )
 
 
-def missing(catalogue: Catalogue) -> list[Missing]:
+def missing(catalogue: Catalogue, encoders: Sequence[str] = (PICTURES, WORDS)) -> list[Missing]:
     """The columns of `EFFECTS` that some items lack, the one that costs most looks first."""
     items = catalogue.items
+    effects = EFFECTS | (ALONE[encoders[0]] if len(encoders) == 1 else {})
     parts = []
-    for column, effect in EFFECTS.items():
+    for column, effect in effects.items():
         lacking = pl.lit(True)
         if column in items.columns:
             lacking = pl.col(column).is_null() | (pl.col(column).cast(pl.String).str.strip_chars() == "")
@@ -131,20 +149,30 @@ def _looks(groups: pl.Series) -> float:
     return float(sum(np.prod([float(count.get(group, 0)) for group in core]) for core in CORES))
 
 
-def unusable(catalogue: Catalogue) -> dict[str, list[str]]:
-    """Reason → ids of the items that no look can use: in group other, nothing to judge by, or nothing to go with."""
+def unusable(catalogue: Catalogue, featureless: Mapping[str, np.ndarray]) -> dict[str, list[str]]:
+    """Reason → ids of the items that no look can use: in group other, without features, or with nothing to go with.
+
+    Args:
+        featureless: encoder → (U,) bool: items that it has nothing of to encode; a model needs features by all of them.
+    """
     items, goods = catalogue.items, shelf(catalogue)
-    other = (items["group"] == "other").to_numpy()
-    title = items["title"].fill_null("").str.strip_chars() == ""
-    blank = (items["image"].is_null() & title & items["colour"].is_null()).to_numpy() & ~other
-    alone = ~_completed(goods, items["group"].fill_null("other").to_numpy()) & ~other & ~blank
-    reasons = {
-        "are in group other (say their group with --groups)": other,
-        "have no picture, title or colour to judge them by": blank,
-        "find no items for the rest of a look in their season and gender": alone,
-    }
+    unfit = (items["group"] == "other").to_numpy()
+    reasons = {"are in group other (say their group with --groups)": unfit}
+    for encoder, rows in featureless.items():
+        reasons[f"have no {READS[encoder]} that {encoder} can encode"] = rows & ~unfit
+        unfit = unfit | rows
+    groups = np.where(unfit, "other", items["group"].fill_null("other").to_numpy())
+    reasons["find no items for the rest of a look in their season and gender"] = ~_completed(goods, groups) & ~unfit
     ids = items["item_id"]
     return {reason: ids.filter(pl.Series(rows)).to_list() for reason, rows in reasons.items() if rows.any()}
+
+
+def _featureless(dataset: Dataset, encoder: str) -> np.ndarray:
+    """(U,) bool: items that a usual encoder has nothing of to encode, or that it left out."""
+    items, path = dataset.catalogue.items, features_path(dataset, encoder)
+    left_out = json.loads(read_metadata(path).get("excluded", "{}")) if path.is_file() else {}
+    empty = items["image"].is_null() if encoder == PICTURES else pl.Series(title_or_labels(dataset.catalogue)) == ""
+    return (empty | items["item_id"].is_in([*left_out])).to_numpy()
 
 
 def _completed(goods: Shelf, groups: np.ndarray) -> np.ndarray:

@@ -16,6 +16,7 @@ from goeswith.models import Searchable
 from goeswith.shop.answers import Look
 from goeswith.shop.index import Index
 from goeswith.shop.looks import Maker
+from goeswith.shop.prices import price, shared_currency
 from goeswith.shop.stylist import Stylist
 from goeswith.shop.wording import unlearned
 from goeswith.templates import environment
@@ -95,11 +96,12 @@ def write_looks_page(index: Index, out: Path, *, count: int = LOOKS, seed: int =
             f"{', '.join(groups) or 'no group'}: add what is worn with them, or sort categories with --groups"
         )
     dataset = Dataset(index.dataset)
+    currency = shared_currency(dataset.catalogue.items)
     row_of, picture = {item_id: row for row, item_id in enumerate(dataset.catalogue.ids)}, Pictures(dataset)
     looks = [
         {
             "items": [picture(row_of[item_id]) for item_id in look.item_ids],
-            "price": look.price,
+            "price": "" if look.price is None else price(look.price, currency),
             "verdict": look.verdict,
         }
         for look in sampled.looks

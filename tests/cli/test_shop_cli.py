@@ -210,3 +210,16 @@ def test_pictures_are_half_blocks(index: Path, tmp_path: Path) -> None:
     printer.items = printer.items.with_columns(image=pl.when(pl.col("item_id") == "i0").then(pl.lit("i0.png")))
     printer.looks([Stylist(opened).judge(["i0", "i60"])])
     assert console.file.getvalue().count("▀") == 16 * 8  # type: ignore[attr-defined]
+
+
+def test_prices_have_the_currency_of_the_catalogue(index: Path) -> None:
+    opened = Index(index)
+    look = Stylist(opened).judge(["i0", "i60"])
+    for currency, words in (("EUR", f"price €{look.price:.2f}"), ("CHF", f"price {look.price:.2f} CHF")):
+        console = Console(file=StringIO(), width=100)
+        printer = Printer(opened, False, console)
+        printer.currency = currency
+        printer.items = printer.items.with_columns(currency=pl.lit(currency))
+        printer.looks([look])
+        assert words in console.file.getvalue()  # type: ignore[attr-defined]
+        assert console.file.getvalue().count({"EUR": "€", "CHF": "CHF"}[currency]) == 3  # type: ignore[attr-defined]

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from goeswith.data.cells import currencies, ids, is_odd, numbers, whole_numbers, words
+from goeswith.data.cells import about_prices, currencies, ids, is_odd, numbers, prices, whole_numbers, words
 
 KNOWN = {
     "1299": 1299, " 9.90": 9.9, "9,90": 9.9, "1,299.00": 1299, "1.299,00 €": 1299, "1 299,00": 1299, "1'299.-": 1299,
@@ -116,3 +116,20 @@ def test_words_lose_what_a_program_added() -> None:
 def test_currencies_have_one_name_each() -> None:
     assert currencies(pl.Series(["5 €", "EUR 3", "$7", "10", "8 euro", None])) == ["$", "EUR"]
     assert currencies(pl.Series([1.0])) == []
+
+
+def test_a_price_of_nothing_is_no_price() -> None:
+    read = prices(pl.Series(["0", "0,00 €", "9,90 €", "-1", "ask", "", None, "0.01"]))
+    assert read.values.to_list() == [None, None, 9.9, None, None, None, None, 0.01]
+    assert about_prices([read, read]) == [
+        "4 prices are not numbers of 0 or more and count as unknown, the first is '-1'",
+        "4 prices of 0 are read as no price",
+    ]
+    assert about_prices([prices(pl.Series([5, 3]))]) == []
+
+
+def test_ids_lose_the_apostrophe_that_keeps_a_spreadsheet_from_counting() -> None:
+    column = pl.Series(["'0012", " 'a-1 ", "o'neill", "''x", "'", "nan", None])
+    assert ids(column).to_list() == ["0012", "a-1", "o'neill", "'x", None, "nan", None]
+    assert ids(column, ["nan"]).to_list() == ["0012", "a-1", "o'neill", "'x", None, None, None]
+    assert words(column).to_list()[:2] == ["'0012", "'a-1"]

@@ -117,7 +117,7 @@ def test_the_command_reports_what_became_of_the_data_set(
     source.mkdir()
 
     def export(items: range, skip: str = "") -> None:
-        rows = "".join(f"i{number},coat,{number}\n" for number in items)
+        rows = "".join(f"i{number},coat,{number + 1}\n" for number in items)
         looks = "".join(f"{number},i{number};i{number + 1};i{number + 3}\n" for number in items[:-3])
         (source / "items.csv").write_text(f"item_id,category,price\n{rows}{skip}")
         (source / "outfits.csv").write_text(f"outfit_id,item_ids\n{looks}")

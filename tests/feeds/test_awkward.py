@@ -7,7 +7,7 @@ from folders import write
 from typer.testing import CliRunner
 
 from goeswith.cli.main import app
-from goeswith.data.importing import import_data
+from goeswith.data.importing import import_data, preview
 from goeswith.data.mapping import FILE
 from goeswith.data.readers import read
 from goeswith.data.readers.export import recognise
@@ -137,6 +137,31 @@ def test_exports_of_woo_have_the_headers_of_the_shops_language(language, tmp_pat
     assert [sorted(ids) for ids in imported.outfits["item_ids"]] == [["K:rot", "S"]]
 
 
+def test_variations_of_a_draft_are_left_out_with_it(tmp_path):
+    rows = [
+        "1,variable,D,Draft,0,,Kleider,,Farbe,rot", "2,variation,D-R,Draft,1,9,,D,Farbe,rot",
+        "3,variable,,No SKU,-1,,Kleider,,Farbe,rot", "4,variation,N-R,No SKU,1,9,,id:3,Farbe,rot",
+        "5,variable,P,Public,1,,Kleider,,Farbe,\"rot, blau\"", "6,variation,P-R,Public,1,9,,P,Farbe,rot",
+        "7,variation,P-B,Public,0,9,,P,Farbe,blau", "8,variation,L-R,Lost,1,9,Kleider,gone,Farbe,rot",
+    ]  # fmt: skip
+    header = "ID,Typ,Artikelnummer,Name,Veröffentlicht,Regulärer Preis,Kategorien,Übergeordnetes Produkt,"
+    write(tmp_path, {"woo.csv": "\n".join([f"{header}Attribut 1 Name,Attribut 1 Wert(e)", *rows])})
+    imported = read("woo", tmp_path / "woo.csv", workdir=tmp_path)
+    assert imported.items["item_id"].to_list() == ["P:rot", "gone:rot"]
+    assert imported.skipped["rows that are private or drafts"] == 3
+    assert imported.skipped["variations of a product that is private or a draft"] == 2
+
+
+@pytest.mark.parametrize(("header", "value"), [("Status", "draft"), ("Status", "archived"), ("Published", "FALSE")])
+def test_variants_of_a_hidden_product_of_shopify_are_left_out_with_it(header, value, tmp_path):
+    """What is said of a product stands in its first row alone."""
+    rows = f"a,A,Dresses,Size,S,9,{value}\na,,,,M,9,\nb,B,Dresses,Size,S,9,\n"
+    write(tmp_path, {"s.csv": f"Handle,Title,Type,Option1 Name,Option1 Value,Variant Price,{header}\n{rows}"})
+    imported = read("shopify", tmp_path / "s.csv", workdir=tmp_path)
+    assert imported.items["item_id"].to_list() == ["b"]
+    assert imported.skipped["products that are drafts, archived or not published"] == 1
+
+
 def test_what_a_build_is_told_about_pictures_is_what_an_import_is(tmp_path, monkeypatch):
     """The message about pictures that cannot be had names flags: `build` has them, too."""
     asked = {}
@@ -158,6 +183,53 @@ def test_of_two_lists_of_orders_one_is_chosen(tmp_path):
     write(tmp_path, FILES | {"Orders.TSV": "order_id\tsku\n1\tK-B-M\n"})
     with pytest.raises(DataError, match=r"has both Orders.TSV and orders.csv; choose with --option orders="):
         read("shopify", tmp_path, workdir=tmp_path)
+
+
+LINES = "Name,Email,Lineitem sku\n#1,x,K-B-M\n#1,,ST\n"
+MORE = "Name,Email,Lineitem sku\n#2,x,K-B-S\n#2,,ST\n#3,y,SCH\n#4,y,K-R-S\n#4,y,SCH\n"
+
+
+@pytest.mark.parametrize(
+    "names",
+    [
+        ["orders_export_1.csv", "orders_export_2.csv"],  # as Shopify parts them
+        ["orders_export.csv", "Orders_Export (1).csv"],
+        ["orders-2026-11-27-10-31-04.csv", "orders-2026-11-28.csv"],  # and three plug-ins of WooCommerce
+        ["order_export_2026-11-27.csv", "order_export_2026-11-28.csv"],
+        ["orders-export-2026_11_27.csv", "orders-export-2026_11_28.csv"],
+    ],
+)
+def test_order_exports_are_read_under_the_names_that_shop_systems_give_them(names, tmp_path):
+    products = FILES["products_export.csv"]
+    write(tmp_path / "own", {"p.csv": products, "orders.csv": LINES + MORE.partition("\n")[2]})
+    write(
+        tmp_path / "theirs", {"p.csv": products, names[0]: LINES, names[1]: MORE, "orders_by_day.csv": "day,n\n1,2\n"}
+    )
+    own, imported = (read("shopify", tmp_path / name, workdir=tmp_path) for name in ("own", "theirs"))
+    assert imported.outfits.sort("outfit_id").rows() == own.outfits.sort("outfit_id").rows()
+    assert len(imported.outfits) == 3
+    assert imported.skipped[f"{names[0]}: lines whose item the catalogue does not have"] == 0
+    assert "no item or outfit is read from orders_by_day.csv" in imported.notes
+
+
+def test_orders_called_as_documented_are_read_alone(tmp_path):
+    write(tmp_path, FILES | {"orders_export_1.csv": MORE})
+    imported = read("shopify", tmp_path, workdir=tmp_path)
+    assert imported.notes[-1] == "no item or outfit is read from orders_export_1.csv"
+
+
+@pytest.mark.parametrize("layout", ["shopify", "table"])
+def test_files_of_the_folder_that_are_not_read_are_listed(layout, tmp_path):
+    files = {"items.csv": "item_id,category\na,coat\nb,boots\n", "outfits.csv": "outfit_id,item_ids\n1,a;b\n"}
+    files = files if layout == "table" else FILES | {"outfits.csv": "outfit_id,item_ids\n1,a;b\n"}
+    others = {"orders.xlsx": b"PK", "notes.txt": "x", "coat.jpg": b"x", ".DS_Store": b"x", "images/a.jpg": b"x"}
+    imported = read(layout, write(tmp_path, files | others), workdir=tmp_path)
+    expected = ["notes.txt", "orders.xlsx", *(["outfits.csv"] if layout == "shopify" else [])]
+    assert imported.notes[-1] == f"no item or outfit is read from {', '.join(expected)}"
+    assert preview(layout, tmp_path)[-1].startswith("note: no item or outfit is read")
+    many = {f"{number:02}.txt": "x" for number in range(20)}
+    imported = read(layout, write(tmp_path, many), workdir=tmp_path)
+    assert imported.notes[-1].endswith(f"10.txt, 11.txt and {8 + len(expected)} more")
 
 
 @pytest.mark.parametrize(

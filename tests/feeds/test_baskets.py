@@ -109,7 +109,7 @@ def test_lines_that_are_not_known_are_dropped_and_their_orders_kept(tmp_path):
     write(tmp_path, {"o.csv": f"Order ID,Lineitem SKU\n{rows}{many}"})
     item_of = {"SKU1": "coat", "S2": "skirt", **{f"i{number}": f"i{number}" for number in range(LARGEST + 1)}}
     group = {**GROUP, **{f"i{number}": "top" for number in range(LARGEST + 1)}}
-    made = read_baskets(tmp_path / "o.csv", item_of, group, "orders")
+    made = read_baskets([tmp_path / "o.csv"], item_of, group, "orders")
     assert [items for _, items, *_ in made.outfits.iter_rows()] in ([["coat", "skirt"]] * 2, [])
     assert made.skipped["o.csv: lines whose item the catalogue does not have"] == 2
     assert made.skipped[f"o.csv: baskets of more than {LARGEST} items"] == 1
@@ -135,7 +135,7 @@ def test_sets_in_every_form(text, expected, tmp_path):
 def test_a_table_of_another_form_is_refused(tmp_path):
     write(tmp_path, {"o.csv": "when,what\n1,2\n", "s.csv": "worn_with,text\n1,2\n"})
     with pytest.raises(DataError, match="no columns 'order_id' and 'sku'"):
-        read_baskets(tmp_path / "o.csv", {}, {}, "orders")
+        read_baskets([tmp_path / "o.csv"], {}, {}, "orders")
     with pytest.raises(DataError, match="no column 'item_id'"):
         read_sets(tmp_path / "s.csv", {})
 

@@ -13,8 +13,8 @@ from worlds import write_made
 from goeswith.cli.main import app
 from goeswith.data.catalogue import Catalogue
 from goeswith.data.dataset import Dataset
-from goeswith.data.encoders.encode import PICTURES
-from goeswith.data.features import features_path
+from goeswith.data.encoders.encode import PICTURES, WORDS
+from goeswith.data.features import features_path, write_features
 from goeswith.data.importing import import_data
 from goeswith.shop.catalogue_report import CORES, check_catalogue, missing, unusable
 
@@ -65,12 +65,37 @@ def test_what_is_missing_costs_the_looks_that_a_loop_counts(dataset):
 
 
 def test_items_that_no_look_can_use_are_named_by_reason(dataset):
-    ids_by_reason = {reason.split(" (")[0].split(" to ")[0]: ids for reason, ids in unusable(dataset.catalogue).items()}
-    assert ids_by_reason == {
-        "are in group other": ["m1"],
-        "have no picture, title or colour": ["d1"],
+    """A model needs features by all encoders that are used: with pictures in the catalogue, a picture of each item."""
+    assert check_catalogue(dataset).unusable == {
+        "are in group other (say their group with --groups)": ["m1"],
+        f"have no picture that {PICTURES} can encode": ["d1", "d2"],
+        "find no items for the rest of a look in their season and gender": ["s2"],
+    }
+    effects = {part.column: part.effect for part in check_catalogue(dataset).missing}
+    assert effects["image"] == f"in no look: {PICTURES} has no picture of it to encode"
+
+
+def test_without_pictures_items_are_judged_by_their_words(tmp_path):
+    write(tmp_path / "shop", {"items.csv": ITEMS.replace(",image", ",photo")})
+    import_data("table", tmp_path / "shop", tmp_path / "data")
+    report = check_catalogue(Dataset(tmp_path / "data"))
+    assert report.encoders == [WORDS]
+    assert report.unusable == {
+        "are in group other (say their group with --groups)": ["m1"],
         "find no items for the rest of a look in their season and gender": ["d2"],  # s2 goes with d1
     }
+    effects = {part.column: part.effect for part in report.missing}
+    assert effects["image"] == "judged by its words alone, and shown without a picture"
+    assert effects["title"] == "judged by its colour and category alone"
+
+
+def test_what_an_encoder_left_out_is_in_no_look(dataset, tmp_path):
+    bare = dataset.catalogue.ids
+    write_features(
+        features_path(dataset, PICTURES), [np.ones((1, 4), np.float32)], (1, 4), item_ids=bare[:1],
+        encoder=PICTURES, catalogue=dataset.catalogue, excluded={bare[1]: "the picture is broken"},
+    )  # fmt: skip
+    assert "t2" in check_catalogue(dataset).unusable[f"have no picture that {PICTURES} can encode"]
 
 
 def test_seasons_part_a_catalogue_in_two():
@@ -79,7 +104,10 @@ def test_seasons_part_a_catalogue_in_two():
         "group": ["top", "bottom", "shoes", "top", "shoes", "bag", "bag"],
         "season": ["summer"] * 3 + ["winter", None, "winter", None],
     })  # fmt: skip
-    assert unusable(Catalogue(items)) == {"find no items for the rest of a look in their season and gender": ["d", "f"]}
+    alone = "find no items for the rest of a look in their season and gender"
+    assert unusable(Catalogue(items), {}) == {alone: ["d", "f"]}
+    shoeless = {WORDS: np.isin(items["item_id"], ["c", "e"])}
+    assert unusable(Catalogue(items), shoeless)[alone] == ["a", "b", "d", "f", "g"]
 
 
 def test_equal_pictures_are_found_by_bytes_and_then_by_features(dataset):
@@ -108,7 +136,8 @@ def test_the_command_prints_it_as_text_and_json(dataset):
     result = CliRunner().invoke(app, ["check", str(dataset.path)])
     assert result.exit_code == 0, result.output
     assert "8 items (" in result.output
-    assert "3 items that no look can use" in result.output
+    assert "4 items that no look can use" in result.output
+    assert f"items are judged by {PICTURES} and {WORDS}, unless you name" in result.output
     data = json.loads(CliRunner().invoke(app, ["check", str(dataset.path), "--json"]).output)
     assert data["same_pictures"] == [["t1", "t2"]]
     assert {part["column"] for part in data["missing"]} >= {"price", "link", "stock"}

@@ -12,7 +12,7 @@ from goeswith.cli.main import app
 from goeswith.data.dataset import Dataset
 from goeswith.data.filters import Filters
 from goeswith.data.importing import import_data, preview
-from goeswith.data.readers import FEEDS, read
+from goeswith.data.readers import FEEDS, OWN_PICTURES, read
 from goeswith.data.readers.export import recognise
 from goeswith.errors import ConfigError, DataError
 
@@ -119,6 +119,22 @@ def test_dry_run_prints_what_is_understood_and_writes_nothing(tmp_path):
             in result.output
         )
     assert sorted(tmp_path.iterdir()) == before
+
+
+def test_a_folder_called_like_a_layout_is_the_source_where_none_is_given_beside_it(tmp_path, monkeypatch):
+    monkeypatch.chdir(write(tmp_path, {"shopify/p.tsv": (HERE / "google.tsv").read_bytes()}))
+    runner = CliRunner()
+    result = runner.invoke(app, ["import", "shopify", "--dry-run"])
+    assert "read as layout 'google'" in result.output, result.output
+    result = runner.invoke(app, ["import", "shopify", "data", "--no-download"])
+    assert result.exit_code == 0, result.output
+    assert Dataset(tmp_path / "data").info["layout"] == "google"
+    result = runner.invoke(app, ["import", "google", "shopify", "--dry-run"])
+    assert "read as layout 'google'" in result.output, result.output
+    for words in (["woo", "--dry-run"], ["woo", "shopify"], ["woo"]):  # there is no folder woo
+        result = runner.invoke(app, ["import", *words])
+        assert result.exit_code == 2
+        assert "give SOURCE and DEST after the layout woo" in " ".join(result.output.replace("│", " ").split())
 
 
 def test_source_and_dest_are_enough(tmp_path):
@@ -251,3 +267,61 @@ def test_colours_without_a_picture_of_their_own_are_counted(tmp_path):
     imported = read("shopify", tmp_path / "s.csv", workdir=tmp_path)
     assert len(imported.addresses) == 3
     assert "2 items have the picture of another colour, because theirs has none of its own" in imported.notes
+
+
+FREE = {
+    "shopify": "Handle,Title,Type,Variant Price,Variant Compare At Price\na,A,Dresses,0.00,0\nb,B,Dresses,20,0.00\n",
+    "woo": "Type,SKU,Name,Categories,Regular price,Sale price\nsimple,a,A,Dresses,0,\nsimple,b,B,Dresses,20,\n",
+    "google": "id,title,product_type,price,image_link\na,A,Dresses,0.00 EUR,\nb,B,Dresses,20 EUR,\n",
+    "meta": "id,title,product_type,price,inventory\na,A,Dresses,0 EUR,\nb,B,Dresses,20 EUR,\n",
+    "schema-org": '{"sku":"a","name":"A","category":"Dresses","offers":{"price":0.0}}\n'
+    '{"sku":"b","name":"B","category":"Dresses","offers":{"price":20}}\n',
+    "table": "item_id,title,category,price\na,A,Dresses,0\nb,B,Dresses,20\n",
+}
+
+
+@pytest.mark.parametrize("layout", FREE)
+def test_a_price_of_nothing_is_no_price_in_any_layout(layout, tmp_path):
+    assert {*FREE} == {*OWN_PICTURES}
+    source = tmp_path / ("shop.jsonl" if layout == "schema-org" else "shop.csv")
+    write(tmp_path, {source.name: FREE[layout]})
+    imported = read(layout, source, workdir=tmp_path)
+    assert column(imported, "price") == {"a": None, "b": 20}
+    assert imported.understood.missing["price"] == 1
+    assert "1 prices of 0 are read as no price" in imported.notes
+
+
+def test_a_sale_for_nothing_is_no_sale(tmp_path):
+    rows = "simple,a,A,Dresses,20,0\nsimple,b,B,Dresses,20,15\n"
+    write(tmp_path, {"woo.csv": f"Type,SKU,Name,Categories,Regular price,Sale price\n{rows}"})
+    imported = read("woo", tmp_path / "woo.csv", workdir=tmp_path)
+    assert column(imported, "price") == {"a": 20, "b": 15}
+    assert "1 prices of 0 are read as no price" in imported.notes
+
+
+FEED_ROWS = "id,title,product_type,price,image_link,item_group_id,gtin\n'01,A,Dresses,9,,'07,'4006\n'02,B,Boots,9,,,\n"
+APOSTROPHES = {
+    "shopify": "Handle,Title,Type,Variant SKU,Variant Price,Variant Barcode\n'07,A,Dresses,'01,9,'4006\n"
+    "b,B,Boots,'02,9,\n",
+    "woo": "Type,SKU,Name,Categories,Regular price,Parent,GTIN UPC EAN or ISBN\nvariable,'07,A,Dresses,,,\n"
+    "variation,'01,A,,9,'07,'4006\nsimple,'02,B,Boots,9,,\n",
+    "google": FEED_ROWS,
+    "meta": FEED_ROWS.replace("image_link", "inventory"),
+    "table": "item_id,title,category,product_id,skus,gtin\n'01,A,Dresses,'07,'01,'4006\n'02,B,Boots,,,\n",
+}
+
+
+@pytest.mark.parametrize("layout", APOSTROPHES)
+def test_the_apostrophe_before_ids_skus_and_barcodes_is_not_part_of_them(layout, tmp_path):
+    name = "items.csv" if layout == "table" else "shop.csv"
+    write(tmp_path, {
+        name: APOSTROPHES[layout], "orders.csv": "order_id,sku\n'1,'01\n'1,02\n2,x\n",
+        "sets.csv": "sku,worn_with\n01,'02;x\n", "shop-fr.csv": "id,title\n'01,Robe\n",
+    })  # fmt: skip
+    imported = read(layout, tmp_path, workdir=tmp_path, skip_bad=True)  # for from one order no outfit follows
+    dress, boots = imported.items.sort("title").to_dicts()
+    assert (dress["product_id"], dress["gtin"], dress["skus"]) == ("07", "4006", "01")
+    assert imported.outfits["item_ids"].to_list() == [[dress["item_id"], boots["item_id"]]]
+    assert imported.skipped["orders.csv: lines whose item the catalogue does not have"] == 1
+    if layout in ("google", "meta"):
+        assert dress["title_fr"] == "Robe"

@@ -51,7 +51,8 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
     folder = tmp_path_factory.mktemp("build")
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(pipeline, "usual_encoders", lambda dataset: ["words"])
-        build(write_export(folder / "export"), folder / "shop", settings=QUICK)
+        items = shop_items().with_columns(currency=pl.lit("EUR"))
+        build(write_export(folder / "export", items), folder / "shop", settings=QUICK)
     return folder / "export", folder / "shop"
 
 
@@ -63,6 +64,7 @@ def test_an_export_becomes_an_index_and_a_page_of_looks(built: tuple[Path, Path]
     page = (out / "looks.html").read_text()
     assert 1 <= page.count('class="look"') <= 12
     assert "<script" not in page
+    assert re.search(r">€\d+\.\d\d in all<", page)
     assert "Nothing was learned" not in page
 
 

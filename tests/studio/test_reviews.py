@@ -189,7 +189,7 @@ def test_a_review_is_begun_from_filters_and_refused_with_a_reason(client, store,
         reviews.get(bare["review_id"])
 
 
-def test_looks_are_compared_and_one_is_chosen(client, store):
+def test_looks_are_compared_and_one_is_chosen(client, store, monkeypatch):
     review = begun(client, item_ids=["i0"])
     looks = finished(client, review)
     ids = [look.look_id for look in looks]
@@ -199,6 +199,8 @@ def test_looks_are_compared_and_one_is_chosen(client, store):
     assert any(kind == "differs" for kind, _ in rows)
     prices = [sum(piece.price for piece in look.items) for look in looks]
     assert f'class="best">{min(prices):,.2f}' in page
+    monkeypatch.setattr("goeswith.studio.pages.compare.currency", lambda view: "EUR")
+    assert f'class="best">€{min(prices):,.2f}' in client.get("/looks/compare", params={"look": ids}).text
     assert client.get("/looks/compare", params={"look": ids[:1]}).status_code == 422
     assert client.get("/looks/compare", params={"look": [*ids, "a", "b"]}).status_code == 422
     answer = client.post("/looks/compare", data={"look": ids, "winner": ids[1]})

@@ -20,6 +20,7 @@ from goeswith.data.readers.headers import OR, keys
 from goeswith.data.readers.languages import by_language, in_main_language, with_titles
 from goeswith.data.readers.options import ExportOptions
 from goeswith.data.readers.photos import Photos
+from goeswith.data.readers.unread import unread
 from goeswith.data.understood import Understood
 from goeswith.data.variants import merge
 from goeswith.errors import DataError
@@ -85,7 +86,7 @@ def read(source: Path, options: ExportOptions, *, layout: str) -> Imported:
         ConfigError: a column that is mapped is not there, or nothing is in the language.
     """
     columns, language, skip_bad = options.columns or {}, options.language, options.skip_bad
-    table, notes, where, others = _products(source, layout, language)
+    table, notes, where, others, files = _products(source, layout, language)
     spoken = in_main_language(table, _module(layout).SPELLINGS, language, columns.values())
     read = _module(layout).variants(spoken.table, columns, where, site=options.site)
     if read.table.is_empty():
@@ -97,13 +98,14 @@ def read(source: Path, options: ExportOptions, *, layout: str) -> Imported:
     titled = with_titles(merged, spoken, read.taken, others, where, language)
     items, more = _grouped(titled.items, options.group_of, where, skip_bad)
     if "price" not in items.columns and not skip_bad:
-        raise DataError(f"{where}: not one price can be read; write prices as numbers from 0 up, {GO_ON}")
+        raise DataError(f"{where}: not one price can be read; write prices as numbers above 0, {GO_ON}")
     outfits = gather(options.baskets, source, items, merged.item_of, skip_bad)
     if outfits.outfits.is_empty():
         outfits.notes.append("no orders, wish lists or sets: a catalogue without outfits")
     pictures, addresses, lost = _pictures(items, options.images)
     if shared := _shared(items):
         more.append(f"{shared:,} items have the picture of another colour, because theirs has none of its own")
+    ignored = unread(source, [*files, *others, *outfits.files])
     taken = spoken.in_the_file(read.taken)
     used = {header for column_headers in taken.values() for header in column_headers.split(OR)}
     unused = [name for name in table.columns if name not in used]
@@ -116,7 +118,7 @@ def read(source: Path, options: ExportOptions, *, layout: str) -> Imported:
         addresses=addresses,
         allow_private=options.allow_private,
         skipped=read.skipped | titled.skipped | outfits.skipped | lost,
-        notes=[*notes, *read.notes, *merged.notes, *titled.notes, *more, *outfits.notes],
+        notes=[*notes, *read.notes, *merged.notes, *titled.notes, *more, *outfits.notes, *ignored],
         columns=columns,
         groups=options.group_of,
         options=options.texts,
@@ -132,13 +134,14 @@ def _shown(taken: dict[str, str]) -> dict[str, str]:
 class _Products(NamedTuple):
     """The rows of all product files of a layout, what was unusual about them, and the first of the files.
 
-    others: tables of the same products in other languages, by their files.
+    others: tables of the same products in other languages, by their files. read: the files of the rows.
     """
 
     table: pl.DataFrame
     notes: list[str]
     where: Path
     others: dict[Path, pl.DataFrame]
+    read: list[Path]
 
 
 def _products(source: Path, layout: str, language: str | None) -> _Products:
@@ -156,7 +159,7 @@ def _products(source: Path, layout: str, language: str | None) -> _Products:
     notes = [note for path in read for note in sheets[path].notes]
     others = {path: sheets[path].table for path in foreign}
     tables = [sheets[path].table.cast(pl.String) for path in read]
-    return _Products(pl.concat(tables, how="diagonal"), notes, read[0], others)
+    return _Products(pl.concat(tables, how="diagonal"), notes, read[0], others, read)
 
 
 def _grouped(

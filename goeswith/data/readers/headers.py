@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 import polars as pl
 
-from goeswith.data.cells import words
+from goeswith.data.cells import UNKNOWN, ids, words
 from goeswith.data.columns import nearest_header
 from goeswith.data.garments import fold
 from goeswith.errors import ConfigError, DataError
@@ -19,6 +19,8 @@ OR = " or "
 CODES = "ar bg ca cs da de el en es et fi fr ga he hr hu is it ja ko lt lv mt nl no pl pt ro ru sk sl sr sv tr uk zh"
 LANGUAGES = frozenset(CODES.split())
 """What headers and files may end in if a feed is in several languages."""
+CODE_FIELDS = ("product_id", "variant_id", "gtin", "id", "parent")
+"""Our columns of ids, SKUs and barcodes."""
 Spellings = Mapping[str, str]
 """Our name → spellings of theirs as `key` writes them, blanks between them; the first that says something counts."""
 
@@ -75,7 +77,7 @@ def under_our_names(table: pl.DataFrame, spellings: Spellings, chosen: Mapping[s
         )
         values = pl.Series(field, [None] * len(table), dtype=pl.String)
         for header in headers:
-            values = values.fill_null(words(table[header]))
+            values = values.fill_null(ids(table[header], UNKNOWN) if field in CODE_FIELDS else words(table[header]))
         if headers:
             taken[field] = OR.join(headers)
         series.append(values)

@@ -10,7 +10,8 @@ from typing import NamedTuple
 
 import polars as pl
 
-from goeswith.data.cells import words
+from goeswith.data.cells import UNKNOWN, words
+from goeswith.data.cells import ids as codes
 from goeswith.data.product_words import plain_text
 from goeswith.data.readers.headers import LANGUAGES, OR, key, keys, language_of
 from goeswith.data.variants import Merged
@@ -196,7 +197,9 @@ def with_titles(
 def _told(table: pl.DataFrame, ids: Sequence[str], titles: Mapping[str, str]) -> pl.DataFrame:
     """Titles (`TOLD`) in a table. ids: headers of ids. titles: language → header."""
     parts = [
-        pl.DataFrame({"name": words(table[name]), "language": tongue, "title": plain_text(words(table[header]))})
+        pl.DataFrame(
+            {"name": codes(table[name], UNKNOWN), "language": tongue, "title": plain_text(words(table[header]))}
+        )
         for tongue, header in titles.items()
         for name in ids
     ]

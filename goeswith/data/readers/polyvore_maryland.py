@@ -125,7 +125,7 @@ def _one_each(facts: pl.DataFrame, test: pl.Series) -> pl.DataFrame:
 
 
 def _described(items: pl.DataFrame, names: dict[str, str]) -> pl.DataFrame:
-    """Items with id, readable category and group; a price of −1 and an empty name become null."""
+    """Items with id, readable category and group; a price of −1 or 0 and an empty name become null."""
     chosen = pl.col("category").replace_strict(GROUP_OF_CATEGORY, default=None, return_dtype=pl.String)
     group = pl.coalesce(chosen, group_of(pl.col("category"), ENGLISH))
     kind = pl.col("kind").replace_strict(GROUP_OF_KIND, default=pl.lit("accessory"))
@@ -133,7 +133,7 @@ def _described(items: pl.DataFrame, names: dict[str, str]) -> pl.DataFrame:
         item_id=pl.col("set_id") + "_" + pl.col("index").cast(pl.String),
         named=pl.col("title").is_not_null(),
         title=pl.when(pl.col("title").str.strip_chars() != "").then(pl.col("title").str.strip_chars()),
-        price=pl.when(pl.col("price") >= 0).then("price"),
+        price=pl.when(pl.col("price") > 0).then("price"),
         category=pl.col("code").replace(names),
     ).with_columns(
         group=pl.when(group != "other").then(group).when(pl.col("kind").is_null()).then(pl.lit("other")).otherwise(kind)

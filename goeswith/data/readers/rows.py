@@ -8,7 +8,7 @@ from typing import NamedTuple
 import polars as pl
 
 from goeswith.data.catalogue import COLUMNS
-from goeswith.data.cells import ids, words
+from goeswith.data.cells import UNKNOWN, ids, words
 from goeswith.data.columns import missing_columns, nearest_header
 from goeswith.data.product_words import plain_text
 from goeswith.errors import ConfigError, DataError
@@ -19,6 +19,8 @@ FURTHER = ("stock", "product_id")
 FIELDS = (*COLUMNS, *FURTHER, "outfit_id", "item_ids", "split", "source", "weight")
 TEXTS = {name for name, kind in COLUMNS.items() if kind is pl.String} | {"outfit_id", "split", "source", "product_id"}
 IDS = ("item_id", "outfit_id")
+CODES = (*IDS, "product_id", "skus", "sku", "gtin", "ean", "barcode")
+"""Ids, SKUs and barcodes, as far as a table calls them so."""
 
 
 class Fault(NamedTuple):
@@ -66,9 +68,9 @@ def under_our_names(sheet: Sheet, columns: dict[str, str]) -> pl.DataFrame:
         *(pl.col(name).alias(f"other_{name}" if name in {*mapped, "row"} else name) for name in other_headers),
         **{field: pl.col(header) for field, header in mapped.items()},
     )
-    text = [
-        (ids if name in IDS else words)(table[name]).alias(name) for name in table.columns if name in TEXTS - {"title"}
-    ]
+    text = [words(table[name]) for name in table.columns if name in TEXTS - {"title", *CODES}]
+    codes = [name for name in CODES if name in table.columns and (name in TEXTS or table[name].dtype == pl.String)]
+    text += [ids(table[name], () if name in IDS else UNKNOWN) for name in codes]
     if "title" in table.columns:
         text.append(plain_text(table["title"].cast(pl.String)))
     named = [pl.col(name).fill_null("") for name in IDS if name in table.columns]

@@ -10,7 +10,7 @@ import polars as pl
 
 from goeswith.data.baskets import GO_ON, gather
 from goeswith.data.catalogue import GROUPS
-from goeswith.data.cells import currencies, ids, is_odd, numbers
+from goeswith.data.cells import about_prices, currencies, ids, is_odd, numbers, prices
 from goeswith.data.columns import likely_columns
 from goeswith.data.dataset import Imported
 from goeswith.data.garments import fold, group_of
@@ -27,6 +27,7 @@ from goeswith.data.readers.rows import (
     under_our_names,
     without_faults,
 )
+from goeswith.data.readers.unread import unread
 from goeswith.data.understood import WANTED, Understood
 from goeswith.errors import DataError
 from goeswith.sheets import read_sheet, sheets_named
@@ -96,7 +97,8 @@ def read(source: Path, options: TableOptions) -> Imported:
         licence=options.licence,
         images=pictures,
         skipped=skipped | lost,
-        notes=[note for sheet in sheets.values() for note in sheet.notes] + notes + more_notes + made.notes,
+        notes=[note for sheet in sheets.values() for note in sheet.notes]
+        + [*notes, *more_notes, *made.notes, *unread(source, [*sheets, *made.files])],
         columns=columns,
         groups=options.group_of,
         options={} if language is None else {"language": language},
@@ -144,7 +146,7 @@ def _needed(table: pl.DataFrame, of_items: bool) -> list[str]:
 def _items(
     table: pl.DataFrame, path: Path, groups: dict[str, str], skip_bad: bool
 ) -> tuple[pl.DataFrame, dict[str, int], list[str]]:
-    """Sound items; a missing group follows from the category, a price that is not a number ≥ 0 becomes null."""
+    """Sound items; a missing group follows from the category, a price that is not a number above 0 becomes null."""
     if table.is_empty():
         raise DataError(f"{path} lists no items; add at least one row below the header")
     faults = [
@@ -172,27 +174,19 @@ def _items(
 
 
 def _priced(items: pl.DataFrame, path: Path, skip_bad: bool) -> tuple[pl.DataFrame, list[str]]:
-    """Prices as numbers from 0 up, null where there is none, and what is to be said of them."""
+    """Prices as numbers above 0, null where there is none, and what is to be said of them."""
     column = items["price"]
-    price = numbers(column)
-    price = price.set((price < 0).fill_null(False), None).alias("price")
-    invalid = is_odd(column, price)
-    if invalid.any() and price.null_count() == len(price) and not skip_bad:
+    read = prices(column)
+    if len(read.odd) and not read.values.count() and not skip_bad:
         raise DataError(
-            f"{path}: no price can be read (the first is {column.filter(invalid)[0]!r}); "
-            f"write prices as numbers of 0 or more, {GO_ON}"
+            f"{path}: no price can be read (the first is {read.odd[0]!r}); write prices as numbers above 0, {GO_ON}"
         )
-    notes = []
-    if invalid.any():
-        first = str(column.filter(invalid)[0])
-        notes.append(
-            f"{invalid.sum()} prices are not numbers of 0 or more and count as unknown, the first is {first!r}"
-        )
+    notes = about_prices([read])
     if len(kinds := currencies(column)) > 1:
         notes.append(
             f"prices are in several currencies ({', '.join(kinds)}), which filters and sums do not distinguish"
         )
-    return items.with_columns(price), notes
+    return items.with_columns(read.values.alias("price")), notes
 
 
 def _grouped(items: pl.DataFrame, path: Path, groups: dict[str, str], skip_bad: bool) -> tuple[pl.DataFrame, list[str]]:

@@ -111,20 +111,33 @@ def _attributes(columns: Sequence[str]) -> dict[str, str]:
 
 
 def _shown(table: pl.DataFrame) -> tuple[pl.DataFrame, dict[str, int]]:
-    public = (pl.col("published") != "1") & pl.col("published").is_not_null()
-    shown = table.filter(~public)
+    hidden = (pl.col("published") != "1").fill_null(False)
+    variation = pl.col("kind").str.contains("variation").fill_null(False)
+    products = table.filter(~variation)
+    drafts = _names(products.filter(hidden)).join(_names(products.filter(~hidden)), on="parent", how="anti")
+    public = table.filter(~hidden)
+    shown = public.filter(~(variation & pl.col("parent").is_in(drafts["parent"].implode()).fill_null(False)))
     whole = shown.filter(~pl.col("kind").str.contains("grouped").fill_null(False) & pl.col("me").is_not_null())
-    skipped = {"rows that are private or drafts": len(table) - len(shown)}
-    return whole, skipped | {"rows that are groups of products, or have neither SKU nor ID": len(shown) - len(whole)}
+    return whole, {
+        "rows that are private or drafts": len(table) - len(public),
+        "variations of a product that is private or a draft": len(public) - len(shown),
+        "rows that are groups of products, or have neither SKU nor ID": len(shown) - len(whole),
+    }
+
+
+def _names(products: pl.DataFrame) -> pl.DataFrame:
+    """me, parent: what variations call each of some products."""
+    by_id = products.select("me", "variant_id", by_id=pl.concat_str(pl.lit("id:"), "id"))
+    names = pl.concat([by_id.select("me", parent=name) for name in ("variant_id", "by_id")]).drop_nulls("parent")
+    return names.unique("parent", keep="first", maintain_order=True)
 
 
 def _with_parents(table: pl.DataFrame) -> pl.DataFrame:
     """All that can be bought, each under its product: variations, simple products, parents without variations."""
     child = pl.col("kind").str.contains("variation").fill_null(False)
-    parents = table.filter(~child).with_columns(by_id=pl.concat_str(pl.lit("id:"), "id"))
-    names = pl.concat([parents.select("me", parent=name) for name in ("variant_id", "by_id")]).drop_nulls("parent")
+    parents = table.filter(~child)
     children = table.filter(child).join(
-        names.unique("parent", keep="first"), on="parent", how="left", suffix="_parent", maintain_order="left"
+        _names(parents), on="parent", how="left", suffix="_parent", maintain_order="left"
     )
     inherited = parents.select(
         me_parent="me", page="id", varies="colour", **{f"{name}_parent": name for name in FROM_PARENT}

@@ -14,9 +14,10 @@ from starlette.datastructures import QueryParams
 from goeswith import Filters
 from goeswith.data.filters import COLUMN_OF
 from goeswith.errors import GoeswithError
+from goeswith.shop.prices import price
 from goeswith.studio.pages.board import Board
 from goeswith.studio.pages.brief import amount
-from goeswith.studio.pages.views import currency, groups_of, item, price
+from goeswith.studio.pages.views import currency, groups_of, item
 from goeswith.studio.service.catalogue_view import FACETS, Answer, CatalogueView
 from goeswith.studio.service.limits import FILTER_VALUES, TEXT_LENGTH
 

@@ -14,11 +14,12 @@ from pathlib import Path
 import polars as pl
 from PIL import Image, ImageDraw, ImageFont
 
+from goeswith.shop.prices import price
 from goeswith.studio.pages import flat_lay
 from goeswith.studio.pages.arrangement import HIGH, WIDE, Spot
 from goeswith.studio.pages.looks import cards
 from goeswith.studio.pages.rendering import STATIC
-from goeswith.studio.pages.views import currency, price
+from goeswith.studio.pages.views import currency
 from goeswith.studio.service.catalogue_view import CatalogueView
 from goeswith.studio.service.look_items import lost
 from goeswith.studio.service.looks import SavedLook

@@ -15,6 +15,7 @@ from jinja2.runtime import Context
 from goeswith.data.catalogue import GROUPS
 from goeswith.data.encoders.pictures import open_picture
 from goeswith.data.garments import fold
+from goeswith.shop.prices import price, shared_currency
 from goeswith.shop.stylist import Look
 from goeswith.shop.wording import score
 from goeswith.studio.service.catalogue_view import CatalogueView, once
@@ -24,8 +25,6 @@ from goeswith.studio.service.thumbnails import inside
 SHAPES = {"square": 1.0, "tall": 0.75, "taller": 0.715}
 """Width over height of the tiles; studio.css has the same."""
 PLURALS = {"shoes": "shoes", "outer": "outerwear", "accessory": "accessories", "dress": "dresses", "other": "other"}
-SIGNS = {"EUR": "€", "USD": "$", "GBP": "£", "JPY": "¥"}
-"""Currencies that are known by a sign."""
 FACTS = ("category", "group", "colour", "material", "pattern", "brand", "season", "gender")
 
 
@@ -116,19 +115,10 @@ def percent(share: float | None) -> str:
     return "–" if share is None or math.isnan(share) else f"{100 * share:.0f} %"
 
 
-def price(number: float, currency: str = "") -> str:
-    """A price, with its currency where that is known."""
-    written = f"{number:,.2f}"
-    sign = SIGNS.get(currency)
-    return f"{sign}{written}" if sign else f"{written} {currency}".strip()
-
-
 @once
 def currency(view: CatalogueView) -> str:
     """The currency of all prices; empty where the catalogue names none, or several."""
-    items = view.catalogue.items
-    named = items["currency"].drop_nulls().unique().to_list() if "currency" in items.columns else []
-    return str(named[0]).strip() if len(named) == 1 else ""
+    return shared_currency(view.catalogue.items)
 
 
 @pass_context
