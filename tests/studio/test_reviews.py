@@ -143,6 +143,30 @@ def test_a_look_is_made_again_around_what_is_locked(client, store):
     )
 
 
+def test_a_look_is_never_made_again_as_it_was_before(client, store):
+    review = begun(client, item_ids=["p0"])
+    look, *_ = finished(client, review)
+    address = f"/v1/reviews/{review}/looks/{look.look_id}/again"
+    shown = [frozenset(look.item_ids)]
+    for _ in range(12):
+        again = client.post(address, json={"locked": []})
+        if again.status_code != 200:
+            break
+        shown.append(frozenset(piece["item_id"] for piece in again.json()["items"]))
+    assert len(shown) > 4
+    assert len(set(shown)) == len(shown)
+    assert not shown[0] & shown[1] & shown[2] - {"i0"}
+    assert [frozenset(version.item_ids) for version in store.versions(look.look_id)] == shown[::-1]
+
+
+def test_a_review_does_not_propose_a_look_that_was_approved(client, store):
+    first = finished(client, begun(client, item_ids=["i0"]))
+    store.change(first[0].look_id, "Ada", state="approved")
+    second = finished(client, begun(client, item_ids=["i0"]))
+    assert len(second) == 3
+    assert frozenset(first[0].item_ids) not in {frozenset(look.item_ids) for look in second}
+
+
 def test_a_review_goes_on_after_the_service_was_stopped_and_none_is_made_twice(app, client, reviews):
     app.state.review_maker.close()
     review = begun(client, item_ids=[*SHIRTS, "i3"])  # i3 has no features
