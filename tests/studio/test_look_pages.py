@@ -91,6 +91,19 @@ def test_a_look_is_approved_duplicated_deleted_and_the_last_change_undone(client
         assert client.get(f"/looks{query}").text.count('class="lookcard"') == names, query
 
 
+def test_the_page_says_which_looks_product_pages_show(client, store):
+    look_id = save(client, name="Office")
+    page = client.post("/looks/change", data={"look": look_id, "do": "approved"}, follow_redirects=True).text
+    assert "Approved looks are shown on the product pages" in page
+    assert 'aria-label="Show first Office"' in page
+    page = client.post("/looks/change", data={"look": look_id, "do": "live"}, follow_redirects=True).text
+    assert '<span class="state live">shown first</span>' in page
+    assert "“Office” is shown first." in page
+    assert 'aria-label="No longer first Office"' in page
+    assert "live</" not in page
+    assert client.get("/v1/looks?state=live").json()["total"] == 1  # programs keep the word
+
+
 def test_back_never_leads_to_another_site(client):
     look_id = save(client)
     answer = client.post("/looks/change", data={"look": look_id, "do": "live", "back": "//evil.example/x"})

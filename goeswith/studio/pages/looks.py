@@ -26,7 +26,7 @@ SUBSTITUTES = 6
 NEXT = {"draft": ("approved", "rejected"), "approved": ("live", "rejected"), "rejected": ("approved",),
         "live": ("approved",)}  # fmt: skip
 """State → those that one click leads to."""
-VERBS = {"approved": "Approve", "rejected": "Reject", "live": "Put live", "draft": "Back to draft"}
+VERBS = {"approved": "Approve", "rejected": "Reject", "live": "Show first", "draft": "Back to draft"}
 
 
 @dataclass(frozen=True)
@@ -62,6 +62,8 @@ class Card:
     @property
     def actions(self) -> list[tuple[str, str]]:
         """States that one click leads to, and what the button says."""
+        if self.saved.state == "live":
+            return [("approved", "No longer first")]
         return [(state, VERBS[state]) for state in NEXT[self.saved.state]]
 
     @property

@@ -9,6 +9,9 @@ from goeswith.studio.service.limits import LOOK_ITEMS, LOOK_TAGS, NOTE_LENGTH, T
 from goeswith.studio.service.refusals import Refused
 
 STATES = ("draft", "approved", "rejected", "live")
+"""Product pages show looks that are approved, and before them those that are live."""
+STATE_WORDS = {"live": "shown first"}
+"""State → what pages call it, where that is another word."""
 
 
 @dataclass(frozen=True)
@@ -74,7 +77,7 @@ class Change:
     @property
     def sentence(self) -> str:
         """What was done, as a sentence without its stop."""
-        how = {"live": "is live", "draft": "is a draft again"}.get(self.what, f"was {self.what}")
+        how = {"live": "is shown first", "draft": "is a draft again"}.get(self.what, f"was {self.what}")
         return f"“{self.name}” {how}"
 
 
