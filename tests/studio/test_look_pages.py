@@ -136,6 +136,27 @@ def test_a_look_survives_another_index_and_what_is_gone_or_sold_out_is_mended(cl
     assert look["gone"] == ["i150-old"]
 
 
+def test_what_is_sold_out_is_replaced_by_its_category_first_and_by_no_bare_score(client, store, monkeypatch):
+    view = client.app.state.shop.view
+    look_id = save(client, name="Office")
+    stock = [item != "i60" for item in view.catalogue.ids]
+    monkeypatch.setitem(vars(view.index.shelf), "stock", np.array(stock))
+    view.index.shelf.answers.clear()
+    monkeypatch.setitem(vars(view.index), "scale", None)
+    fill, slots = view.stylist.fill, []
+
+    def few(items, slot, *, filters, k):
+        slots.append(slot)
+        return fill(items, slot, filters=filters, k=min(k, 2))
+
+    monkeypatch.setattr(view.stylist, "fill", few)
+    page = client.get(f"/looks/repair?look={look_id}").text
+    offers = re.findall(r'name="new" value="([^"]+)"', page)
+    assert slots == ["skirt", "bottom"]
+    assert len({*offers}) == len(offers) == 4
+    assert not re.search(r"<b>[−-]?\d", page)
+
+
 def test_approved_looks_become_a_table_that_is_read_again(client, store, tmp_path):
     view = client.app.state.shop.view
     for on in (WHOLE, WHOLE[::-1], ["i1", "i101"], ["i2".replace("i2", "i8"), "i60"]):
