@@ -13,7 +13,7 @@ from goeswith.data.filters import Filters
 from goeswith.shop.coherence import agreeing
 from goeswith.studio.pages.board import Board, address
 from goeswith.studio.pages.looks import Card, cards
-from goeswith.studio.pages.views import Item, plural, price, standing, verdict
+from goeswith.studio.pages.views import Item, currency, plural, price, standing, verdict
 from goeswith.studio.service.catalogue_view import CatalogueView
 from goeswith.studio.service.comparisons import check_compared
 from goeswith.studio.service.looks import Looks
@@ -47,7 +47,7 @@ def page(view: CatalogueView, store: Looks, look_ids: Sequence[str], owner: str,
     shown = cards(view, [store.get(look_id) for look_id in ids], owner)
     slots = _slots(shown)
     numbers = [
-        _row("Price", shown, _price, lambda card: None if card.price is None else -card.price),
+        _row("Price", shown, lambda card: _price(view, card), lambda card: None if card.price is None else -card.price),
         _row("Verdict", shown, _verdict_text, _score),
         _row("Season and gender", shown, lambda card: _coherence(view, card)),
         _row("Colours", shown, _colours),
@@ -92,8 +92,10 @@ def _slots(shown: Sequence[Card]) -> list[Row]:
     return rows
 
 
-def _price(card: Card) -> str:
-    return "unknown" if card.price is None else price(card.price)
+def _price(view: CatalogueView, card: Card) -> str:
+    units = {piece.currency for piece in card.pieces if piece}
+    unit = currency(view) or (units.pop() if len(units) == 1 else "")
+    return "unknown" if card.price is None else price(card.price, unit)
 
 
 def _verdict_text(card: Card) -> str:
