@@ -6,13 +6,16 @@ from datetime import date
 
 import polars as pl
 import pytest
+from served import BARE, ODD
 from starlette.testclient import TestClient
 
 from goeswith.data.arrivals import arrivals, newest, write_arrivals
 from goeswith.data.catalogue import Catalogue
 from goeswith.studio.app import create_app
+from goeswith.studio.pages import compare
 from goeswith.studio.service.look_schema import opened
 from goeswith.studio.service.refusals import Refused
+from goeswith.studio.service.review_items import ItemFilter, chosen_items
 from goeswith.studio.service.reviews import Progress
 
 SHIRTS = ["i0", "i1", "i8"]
@@ -200,6 +203,9 @@ def test_a_review_is_begun_from_filters_and_refused_with_a_reason(client, store,
         answer = client.post("/reviews", data=form)
         assert answer.status_code == 422
         assert words in answer.text.lower()
+    refused = client.post("/reviews", data={"name": "Autumn drop", "budget": "much"}).text
+    assert 'value="Autumn drop"' in refused
+    assert "goeswith import" not in refused
     assert client.post("/v1/reviews", json={"name": "x", "item_ids": ["none"]}).json()["reason"] == "unknown_item"
     assert client.post("/v1/reviews", json={"name": "x", "products": {"only": "new"}}).status_code == 422
     made = client.post("/v1/looks", json={"name": "One", "item_ids": ["i100", "i0"]}).json()
@@ -213,7 +219,16 @@ def test_a_review_is_begun_from_filters_and_refused_with_a_reason(client, store,
         reviews.get(bare["review_id"])
 
 
-def test_looks_are_compared_and_one_is_chosen(client, store):
+def test_a_review_leaves_out_what_no_look_can_be_made_with(client, store, view):
+    asked = chosen_items(view, store, ItemFilter())
+    assert {*view.catalogue.ids} - {*asked.item_ids} == {BARE, ODD}
+    assert asked.unusable == 2
+    assert "2 more are left out" in client.get("/reviews").text
+    review = client.post("/v1/reviews", json={"name": "x", "products": {"q": "Item 3, black"}})
+    assert (review.status_code, review.json()["reason"]) == (422, "nothing_fits")
+
+
+def test_looks_are_compared_and_one_is_chosen(client, store, monkeypatch):
     review = begun(client, item_ids=["i0"])
     looks = finished(client, review)
     ids = [look.look_id for look in looks]
@@ -223,6 +238,8 @@ def test_looks_are_compared_and_one_is_chosen(client, store):
     assert any(kind == "differs" for kind, _ in rows)
     prices = [sum(piece.price for piece in look.items) for look in looks]
     assert f'class="best">{min(prices):,.2f}' in page
+    monkeypatch.setattr(compare, "currency", lambda view: "EUR")
+    assert f'class="best">€{min(prices):,.2f}' in client.get("/looks/compare", params={"look": ids}).text
     assert client.get("/looks/compare", params={"look": ids[:1]}).status_code == 422
     assert client.get("/looks/compare", params={"look": [*ids, "a", "b"]}).status_code == 422
     answer = client.post("/looks/compare", data={"look": ids, "winner": ids[1]})
