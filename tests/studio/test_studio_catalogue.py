@@ -84,8 +84,8 @@ def test_an_item_shows_how_it_is_sold(client, view, monkeypatch):
     monkeypatch.setattr(offers, "for_sale", lambda view, it: shown)
     text = client.get("/item?item=i0").text
     for part in (
-        "<dt>Stock</dt><dd>7</dd>",
-        "<dt>SKU</dt><dd>A-1</dd>",
+        '<dt>Stock</dt><dd class="exact">7</dd>',
+        '<dt>SKU</dt><dd class="exact">A-1</dd>',
         'href="https://shop.example/a"',
         "<s>25.00</s>",
     ):

@@ -85,7 +85,7 @@ def for_sale(view: CatalogueView, it: Item) -> dict[str, Any]:
     facts = []
     if stock is not None and values["stock"] is not None:
         written = str(values["stock"]).strip()
-        facts.append(("stock", (written if written.isdecimal() else "in stock") if stock[row] else "sold out"))
+        facts.append(("stock", (written if written.isdecimal() else "In stock") if stock[row] else "Sold out"))
     for name, word in (("sizes", "size"), ("skus", "SKU")):
         if several := listed(str(values.get(name) or "")):
             facts.append((f"{word}s" if len(several) > 1 else word, ", ".join(several)))
