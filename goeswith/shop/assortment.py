@@ -328,7 +328,7 @@ class Assortment:
         for item_id, present, seen in zip(item_ids, index.scorer.present[rows], index.seen(rows), strict=True):
             if not present:
                 raise CatalogueError(
-                    f"item {item_id!r} {lack(index, index.row_of[item_id])}, so no outfit can be made with it; mend "
+                    f"item {item_id!r} {lack(index, index.row_of[item_id])}, so no outfit can be made with it; fix "
                     "that and index the catalogue again",
                     reason="no_features",
                     item_ids=[item_id],
