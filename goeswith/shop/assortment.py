@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from goeswith.data.catalogue import GROUPS
+from goeswith.data.encoders.encode import WORDS
 from goeswith.data.filters import Filters
 from goeswith.data.shelf import Shelf, nearest
 from goeswith.errors import CatalogueError
@@ -18,6 +19,16 @@ from goeswith.shop.template import Template
 
 LONGEST = 24
 """Items of an outfit."""
+
+
+def lack(index: Index, row: int) -> str:
+    """Why an item has no features, as what follows "the item": ``has no picture``, ``has no title``, ..."""
+    items, kinds = index.catalogue.items, str(index.run.config["encoder"]).split("+")
+    if not items["image"][row] and set(kinds) != {WORDS}:
+        return "has no picture"
+    if not (items["title"][row] or "").strip():
+        return "has no title"
+    return "has a picture or title that cannot be read"
 
 
 class Assortment:
@@ -316,9 +327,9 @@ class Assortment:
         index = self.index
         for item_id, present, seen in zip(item_ids, index.scorer.present[rows], index.seen(rows), strict=True):
             if not present:
-                encoder = index.run.config["encoder"]
                 raise CatalogueError(
-                    f"item {item_id!r} has no {encoder} features, so it cannot be scored; goeswith encode shows why",
+                    f"item {item_id!r} {lack(index, index.row_of[item_id])}, so no outfit can be made with it; fix "
+                    "that and index the catalogue again",
                     reason="no_features",
                     item_ids=[item_id],
                 )

@@ -9,6 +9,7 @@ import numpy as np
 
 from goeswith import __version__
 from goeswith.data.dataset import Dataset
+from goeswith.data.filters import Filters
 from goeswith.errors import CatalogueError, DataError
 from goeswith.evaluate.showcase import Pictures
 from goeswith.files import fresh_file
@@ -37,28 +38,29 @@ class Sampled:
 
 
 def sample_looks(stylist: Stylist, count: int = LOOKS, seed: int = 0) -> Sampled:
-    """One look around each of `count` anchors, drawn evenly from the groups that outfits begin with."""
-    anchors = _anchors(stylist.index, seed)[: 2 * count]
+    """One look around each of `count` anchors, drawn evenly from the groups that outfits begin with; all in stock."""
+    filters = Filters(in_stock=stylist.index.shelf.stock is not None)
+    anchors = _anchors(stylist.index, filters, seed)[: 2 * count]
     if not isinstance(stylist.index.run.model, Searchable):
-        return _one_by_one(stylist, anchors, count)
-    maker = Maker(stylist, cap=OFTEN)
+        return _one_by_one(stylist, anchors, filters, count)
+    maker = Maker(stylist, filters, cap=OFTEN)
     maker.offered[stylist.index.shelf.products[anchors]] += 1
     made = maker.looks(np.array(anchors, np.int64), per=1)
     if not any(made.values()):  # a catalogue so small that its items have to be shown more often
-        made = Maker(stylist).looks(np.array(anchors, np.int64), per=1)
+        made = Maker(stylist, filters).looks(np.array(anchors, np.int64), per=1)
     ids = stylist.index.catalogue.ids
     failed = {ids[row]: "nothing that fits makes a look with it" for row, looks in made.items() if not looks}
     return Sampled([look for looks in made.values() for look in looks][:count], failed)
 
 
-def _one_by_one(stylist: Stylist, anchors: list[int], count: int) -> Sampled:
+def _one_by_one(stylist: Stylist, anchors: list[int], filters: Filters, count: int) -> Sampled:
     """For models that cannot be searched with many anchors at once."""
     looks: list[Look] = []
     failed: dict[str, str] = {}
     for row in anchors:
         anchor = stylist.index.catalogue.ids[row]
         try:
-            looks += stylist.complete([anchor], k=1)
+            looks += stylist.complete([anchor], filters=filters, k=1)
         except CatalogueError as error:
             failed[anchor] = str(error)
         if len(looks) == count:
@@ -66,10 +68,12 @@ def _one_by_one(stylist: Stylist, anchors: list[int], count: int) -> Sampled:
     return Sampled(looks, failed)
 
 
-def _anchors(index: Index, seed: int) -> list[int]:
-    """Items that can be offered, in an order drawn by chance in which the groups take turns."""
+def _anchors(index: Index, filters: Filters, seed: int) -> list[int]:
+    """Items that can be offered and pass, in an order drawn by chance in which the groups take turns."""
     groups = index.catalogue.items["group"][: index.size].fill_null("").to_numpy()
-    rows = np.random.default_rng(seed).permutation(np.flatnonzero(index.known))
+    rows = np.random.default_rng(seed).permutation(
+        np.flatnonzero(index.known & filters.rows(index.catalogue)[: index.size])
+    )
     begin = rows[np.isin(groups[rows], ANCHORS)]
     rows = begin if len(begin) else rows
     kinds = groups[rows]

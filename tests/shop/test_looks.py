@@ -64,6 +64,17 @@ def test_any_two_looks_have_one_piece_in_common_at_most(index, stylist):
     assert all(len(look & other) <= 1 for at, look in enumerate(sampled) for other in sampled[:at])
 
 
+def test_sampled_looks_are_of_what_is_in_stock(index):
+    own = Index(index.path)
+    some = sample_looks(Stylist(own), 6).looks
+    sold_out = {item_id for look in some for item_id in look.item_ids[:2]}
+    own = Index(index.path)
+    vars(own.shelf)["stock"] = np.array([item_id not in sold_out for item_id in own.catalogue.ids])
+    looks = sample_looks(Stylist(own), 6).looks
+    assert len(looks) == 6
+    assert not sold_out & {item_id for look in looks for item_id in look.item_ids}
+
+
 @pytest.mark.parametrize("cap", [None, 3])
 def test_looks_are_whole_differ_and_are_spread(index, stylist, cap):
     anchors = anchors_for(stylist, ["group=top,shoes"], 24, seed=1)

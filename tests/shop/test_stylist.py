@@ -161,7 +161,7 @@ def test_guests_can_be_in_outfits_and_are_never_offered(free):
         (lambda s: s.judge(["i0", "nobody"]), "the catalogue has no item 'nobody'; check the id"),
         (lambda s: s.judge(["i0", "i60", "i0"]), "the outfit names item 'i0' twice; name it once"),
         (lambda s: s.judge(["i1", "i2"]), "items 'i1' and 'i2' are variants of one product; keep one of them"),
-        (lambda s: s.judge(["i0", "i7"]), "item 'i7' has no made features, so it cannot be scored"),
+        (lambda s: s.judge(["i0", "i7"]), "item 'i7' has no picture, so no outfit can be made with it"),
         (lambda s: s.judge([f"i{3 * at}" for at in range(25)]), "the outfit has 25 items; give at most 24"),
         (lambda s: s.complete([], slots=["shoes"]), "the outfit is empty; give it an item"),
         (lambda s: s.complete(["i0"], slots=["shoe"]), "no item belongs to the slot 'shoe'; did you mean 'shoes'?"),

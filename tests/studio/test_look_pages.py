@@ -91,6 +91,19 @@ def test_a_look_is_approved_duplicated_deleted_and_the_last_change_undone(client
         assert client.get(f"/looks{query}").text.count('class="lookcard"') == names, query
 
 
+def test_the_page_says_which_looks_product_pages_show(client, store):
+    look_id = save(client, name="Office")
+    page = client.post("/looks/change", data={"look": look_id, "do": "approved"}, follow_redirects=True).text
+    assert "Approved looks are shown on the product pages" in page
+    assert 'aria-label="Show first Office"' in page
+    page = client.post("/looks/change", data={"look": look_id, "do": "live"}, follow_redirects=True).text
+    assert '<span class="state live">shown first</span>' in page
+    assert "“Office” is shown first." in page
+    assert 'aria-label="No longer first Office"' in page
+    assert "live</" not in page
+    assert client.get("/v1/looks?state=live").json()["total"] == 1  # programs keep the word
+
+
 def test_back_never_leads_to_another_site(client):
     look_id = save(client)
     answer = client.post("/looks/change", data={"look": look_id, "do": "live", "back": "//evil.example/x"})
@@ -121,6 +134,27 @@ def test_a_look_survives_another_index_and_what_is_gone_or_sold_out_is_mended(cl
     assert {view.catalogue.items["group"][view.row(item)] for item in offers} == {"bag"}
     look = client.get(f"/v1/looks/{look_id}").json()
     assert look["gone"] == ["i150-old"]
+
+
+def test_what_is_sold_out_is_replaced_by_its_category_first_and_by_no_bare_score(client, store, monkeypatch):
+    view = client.app.state.shop.view
+    look_id = save(client, name="Office")
+    stock = [item != "i60" for item in view.catalogue.ids]
+    monkeypatch.setitem(vars(view.index.shelf), "stock", np.array(stock))
+    view.index.shelf.answers.clear()
+    monkeypatch.setitem(vars(view.index), "scale", None)
+    fill, slots = view.stylist.fill, []
+
+    def few(items, slot, *, filters, k):
+        slots.append(slot)
+        return fill(items, slot, filters=filters, k=min(k, 2))
+
+    monkeypatch.setattr(view.stylist, "fill", few)
+    page = client.get(f"/looks/repair?look={look_id}").text
+    offers = re.findall(r'name="new" value="([^"]+)"', page)
+    assert slots == ["skirt", "bottom"]
+    assert len({*offers}) == len(offers) == 4
+    assert not re.search(r"<b>[−-]?\d", page)
 
 
 def test_approved_looks_become_a_table_that_is_read_again(client, store, tmp_path):

@@ -14,6 +14,7 @@ from goeswith.studio.service.look_schema import MIGRATIONS
 from goeswith.studio.service.look_table import write_outfits
 from goeswith.studio.service.looks import Looks, Piece, SavedLook
 from goeswith.studio.service.refusals import Refused
+from goeswith.studio.service.saved_look import Change
 
 
 def look(*ids, name="One", **options):
@@ -23,6 +24,13 @@ def look(*ids, name="One", **options):
 @pytest.fixture
 def store(tmp_path):
     return Looks(tmp_path / "new" / "looks.sqlite")
+
+
+def test_a_sentence_about_a_look_shows_what_was_done_however_long_its_name():
+    sentence = Change(1, "x", "", "", "approved", "Pleated midi skirt " * 9).sentence
+    assert sentence.startswith("“Pleated midi skirt")
+    assert sentence.endswith("…” was approved")
+    assert len(sentence) < 80
 
 
 def test_a_look_is_kept_whole_and_in_order(store):

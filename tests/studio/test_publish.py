@@ -26,8 +26,9 @@ def contents(folder: Path) -> dict[str, bytes]:
 @pytest.fixture(scope="module")
 def store(tmp_path_factory: pytest.TempPathFactory) -> Looks:
     store = Looks(tmp_path_factory.mktemp("published") / "looks.sqlite")
-    save(store, "approved", ("i0", "i52", "i100"))
     save(store, "live", (BROKEN, "i0"), "live")
+    save(store, "the same as approved", ("i52", "i100", "i0"), "approved")
+    save(store, "approved", ("i0", "i52", "i100"))
     save(store, "a draft", ("i1", "i51"), "draft")
     return store
 

@@ -1,7 +1,7 @@
 """A merchandiser reviews new items in a real browser: by keys, by mouse on a phone, and without a script."""
 
 import pytest
-from browsing import expect, opened, shoot, until
+from browsing import expect, opened, scripted, shoot, until
 
 pytestmark = pytest.mark.browser
 
@@ -13,6 +13,15 @@ def begin(page, name, group):
     page.goto(f"/reviews?group={group}")
     page.get_by_label("Name of the review").fill(name)
     page.get_by_role("button", name="Make the looks").click()
+
+
+def test_a_typed_name_outlives_another_filter(page):
+    page.goto("/reviews")
+    page.get_by_label("Name of the review").fill("Autumn drop")
+    scripted(page, 'select[name="group"]').select_option("outer")
+    page.wait_for_url("**/reviews?*group=outer*")
+    expect(page.locator(".reviewfinder select[name=group]")).to_have_value("outer")
+    expect(page.get_by_label("Name of the review")).to_have_value("Autumn drop")
 
 
 def title(page):
@@ -76,6 +85,7 @@ def test_a_review_on_a_phone_then_two_looks_are_compared_and_one_is_shared(brows
             name = page.locator(".choices-of > [aria-current=true]").get_attribute("aria-label")
             page.get_by_role("button", name=f"Approve {name}").tap()
             until(page, f"document.querySelector('#review progress').value === {at} && {READY}")
+            assert page.locator(".undo p").evaluate("(p) => p.scrollWidth <= p.clientWidth")  # says what was done
         low = page.evaluate(
             "[...document.querySelectorAll('#review a.button, #review button.button, .pieces label')]"
             ".filter((one) => one.offsetParent && one.getBoundingClientRect().height < 42).map((one) => one.innerText)"
@@ -85,6 +95,7 @@ def test_a_review_on_a_phone_then_two_looks_are_compared_and_one_is_shared(brows
         boxes = page.locator(".choose input")
         for at in (0, 1):
             boxes.nth(at).check()
+        assert page.locator(".chosenbar").bounding_box()["width"] > 300
         page.get_by_role("button", name="Compare").tap()
         page.locator(".compared").wait_for()
         expect(page.locator(".compared .differs")).not_to_have_count(0)

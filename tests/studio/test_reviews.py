@@ -6,13 +6,16 @@ from datetime import date
 
 import polars as pl
 import pytest
+from served import BARE, ODD
 from starlette.testclient import TestClient
 
 from goeswith.data.arrivals import arrivals, newest, write_arrivals
 from goeswith.data.catalogue import Catalogue
 from goeswith.studio.app import create_app
+from goeswith.studio.pages import compare
 from goeswith.studio.service.look_schema import opened
 from goeswith.studio.service.refusals import Refused
+from goeswith.studio.service.review_items import ItemFilter, chosen_items
 from goeswith.studio.service.reviews import Progress
 
 SHIRTS = ["i0", "i1", "i8"]
@@ -143,6 +146,30 @@ def test_a_look_is_made_again_around_what_is_locked(client, store):
     )
 
 
+def test_a_look_is_never_made_again_as_it_was_before(client, store):
+    review = begun(client, item_ids=["p0"])
+    look, *_ = finished(client, review)
+    address = f"/v1/reviews/{review}/looks/{look.look_id}/again"
+    shown = [frozenset(look.item_ids)]
+    for _ in range(12):
+        again = client.post(address, json={"locked": []})
+        if again.status_code != 200:
+            break
+        shown.append(frozenset(piece["item_id"] for piece in again.json()["items"]))
+    assert len(shown) > 4
+    assert len(set(shown)) == len(shown)
+    assert not shown[0] & shown[1] & shown[2] - {"i0"}
+    assert [frozenset(version.item_ids) for version in store.versions(look.look_id)] == shown[::-1]
+
+
+def test_a_review_does_not_propose_a_look_that_was_approved(client, store):
+    first = finished(client, begun(client, item_ids=["i0"]))
+    store.change(first[0].look_id, "Ada", state="approved")
+    second = finished(client, begun(client, item_ids=["i0"]))
+    assert len(second) == 3
+    assert frozenset(first[0].item_ids) not in {frozenset(look.item_ids) for look in second}
+
+
 def test_a_review_goes_on_after_the_service_was_stopped_and_none_is_made_twice(app, client, reviews):
     app.state.review_maker.close()
     review = begun(client, item_ids=[*SHIRTS, "i3"])  # i3 has no features
@@ -176,6 +203,9 @@ def test_a_review_is_begun_from_filters_and_refused_with_a_reason(client, store,
         answer = client.post("/reviews", data=form)
         assert answer.status_code == 422
         assert words in answer.text.lower()
+    refused = client.post("/reviews", data={"name": "Autumn drop", "budget": "much"}).text
+    assert 'value="Autumn drop"' in refused
+    assert "goeswith import" not in refused
     assert client.post("/v1/reviews", json={"name": "x", "item_ids": ["none"]}).json()["reason"] == "unknown_item"
     assert client.post("/v1/reviews", json={"name": "x", "products": {"only": "new"}}).status_code == 422
     made = client.post("/v1/looks", json={"name": "One", "item_ids": ["i100", "i0"]}).json()
@@ -189,6 +219,15 @@ def test_a_review_is_begun_from_filters_and_refused_with_a_reason(client, store,
         reviews.get(bare["review_id"])
 
 
+def test_a_review_leaves_out_what_no_look_can_be_made_with(client, store, view):
+    asked = chosen_items(view, store, ItemFilter())
+    assert {*view.catalogue.ids} - {*asked.item_ids} == {BARE, ODD}
+    assert asked.unusable == 2
+    assert "2 more are left out" in client.get("/reviews").text
+    review = client.post("/v1/reviews", json={"name": "x", "products": {"q": "Item 3, black"}})
+    assert (review.status_code, review.json()["reason"]) == (422, "nothing_fits")
+
+
 def test_looks_are_compared_and_one_is_chosen(client, store, monkeypatch):
     review = begun(client, item_ids=["i0"])
     looks = finished(client, review)
@@ -199,7 +238,7 @@ def test_looks_are_compared_and_one_is_chosen(client, store, monkeypatch):
     assert any(kind == "differs" for kind, _ in rows)
     prices = [sum(piece.price for piece in look.items) for look in looks]
     assert f'class="best">{min(prices):,.2f}' in page
-    monkeypatch.setattr("goeswith.studio.pages.compare.currency", lambda view: "EUR")
+    monkeypatch.setattr(compare, "currency", lambda view: "EUR")
     assert f'class="best">€{min(prices):,.2f}' in client.get("/looks/compare", params={"look": ids}).text
     assert client.get("/looks/compare", params={"look": ids[:1]}).status_code == 422
     assert client.get("/looks/compare", params={"look": [*ids, "a", "b"]}).status_code == 422

@@ -152,6 +152,8 @@ def test_people_come_before_the_model(page: TestClient, store: Looks) -> None:
     only = page.get(f"{LOOKS}/i0", params={"approved": True, "limit": 8})
     assert names(only) == ["live", "approved", "as the model", "approved, begins elsewhere"]
     assert names(page.get(f"{LOOKS}/i53")) == ["approved, begins elsewhere", "", ""]
+    save(store, "the same in another review", ("i100", "i0"))
+    assert names(page.get(f"{LOOKS}/i0", params={"approved": True, "limit": 8})) == names(only)
     for secret in ("secret", "colleague", "note", "draft", "judged", "score"):
         assert secret not in changed.text
 

@@ -174,10 +174,10 @@ def test_without_a_scale_neither_the_look_nor_its_pairs_are_compared(client, vie
 @pytest.mark.parametrize(
     ("on", "words"),
     [
-        (f"i0&on={BARE}&on=i100", "“Item 3, black”: it has no features"),
+        (f"i0&on={BARE}&on=i100", "“Item 3, black”: it has a picture or title that cannot be read"),
         (f"i0&on={ODD}&on=i100", "“Item 4, red”: the model has not learned what the category &#39;cape&#39; goes with"),
         (f"{VARIANTS[0]}&on=i100&on={VARIANTS[1]}", "“Item 6, black” and “Item 7, red” are variants of one product"),
-        (BARE, "“Item 3, black”: it has no features"),
+        (BARE, "“Item 3, black”: it has a picture or title that cannot be read"),
     ],
 )
 def test_why_a_board_has_no_score_is_reported_once_and_with_titles(client, on, words):
@@ -219,10 +219,10 @@ def test_variants_of_one_product_are_pointed_out_once(client, view, monkeypatch)
 def test_messages_of_the_library_name_titles(view):
     shown = views.items(view, ["i0", "i1", "i12"])
     error = CatalogueError("no score for the outfit i0, i12, i1; ask 'i1' or i100", item_ids=["i0", "i1", "i12"])
-    assert no_score.in_titles(error, shown) == (
+    assert no_score.in_titles(view, error, shown) == (
         "No score for the outfit “Item 0, black”, “Item 12, black”, “Item 1, red”; ask “Item 1, red” or i100."
     )
-    assert no_score.in_titles(CatalogueError("i0 is a name of something else"), shown) == (
+    assert no_score.in_titles(view, CatalogueError("i0 is a name of something else"), shown) == (
         "I0 is a name of something else."  # the error does not speak of the item
     )
     red = replace(shown[0], name="Shirt", facts=(("colour", "red"),))

@@ -212,8 +212,16 @@ def test_a_photo_goes_on_the_board(page, tmp_path):
     page.locator("select[name=category]").select_option("blouse")
     page.get_by_label("Its name").fill("My blouse")
     page.get_by_role("button", name="Put it on the board").click()
-    page.get_by_role("button", name="Keep blouse").click()  # one colour all over looks like something else
+    keep = page.get_by_role("button", name="Keep blouse")  # one colour all over looks like something else
+    keep.wait_for()
+    page.set_viewport_size({"width": 390, "height": 844})
+    assert page.evaluate("document.documentElement.scrollWidth") <= 390
+    keep.click()
     page.locator("#verdict").wait_for()
+    page.evaluate("document.querySelector('[data-undo]').hidden = false")
+    page.evaluate("document.querySelector('.save summary').append(' changes')")
+    assert page.evaluate("document.documentElement.scrollWidth") <= 390
+    page.set_viewport_size({"width": 1440, "height": 900})
     expect(page.get_by_role("link", name="My blouse", exact=True)).to_have_count(1)
     expect(page.get_by_role("link", name="My blouse: swap or move")).to_have_count(1)
     (tmp_path / "lie.jpg").write_text("not a picture")

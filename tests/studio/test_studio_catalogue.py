@@ -2,6 +2,7 @@
 
 import re
 from collections import Counter
+from types import SimpleNamespace
 
 import polars as pl
 import pytest
@@ -9,7 +10,9 @@ from answers import Parts, cards, png
 from served import BARE, COLOURS, ODD
 
 from goeswith import Filters
-from goeswith.studio.pages import views
+from goeswith.data.catalogue import Catalogue
+from goeswith.data.shelf import shelf
+from goeswith.studio.pages import offers, views
 from goeswith.studio.pages.catalogue_search import PAGE
 from goeswith.studio.service.catalogue_view import FACETS
 
@@ -25,6 +28,7 @@ def test_the_wall_shows_every_item_once_page_by_page(client, view):
         assert len(cards(text)) == min(PAGE, len(view.catalogue) - PAGE * (pages - 1))
     assert sorted(item_ids) == sorted(view.catalogue.ids)
     assert pages == -(-len(view.catalogue) // PAGE)
+    assert {*item_ids[-2:]} == {BARE, ODD}  # no outfit can be made with them
 
 
 def test_filters_and_words_hold_exactly(client, view):
@@ -65,8 +69,34 @@ def test_a_filter_that_cannot_be_is_reported_on_the_page(client, query, words):
     assert not cards(answer.text)
 
 
+def test_an_item_shows_how_it_is_sold(client, view, monkeypatch):
+    assert "Sizes" not in client.get("/item?item=i0").text
+    items = view.catalogue.items.with_columns(
+        regular_price=pl.lit(25.0), stock=pl.lit("7"), sizes=pl.lit("S; M"), skus=pl.lit("A-1"),
+        link=pl.lit("https://shop.example/a"),
+    )  # fmt: skip
+    catalogue = Catalogue(items)
+    fake = SimpleNamespace(row=view.row, catalogue=catalogue, index=SimpleNamespace(shelf=shelf(catalogue)))
+    shown = views.for_sale(fake, views.item(view, view.row("i0")))
+    assert shown == {
+        "sold": [("stock", "7"), ("sizes", "S, M"), ("SKU", "A-1")], "link": "https://shop.example/a", "before": 25.0,
+    }  # fmt: skip
+    monkeypatch.setattr(offers, "for_sale", lambda view, it: shown)
+    text = client.get("/item?item=i0").text
+    for part in (
+        '<dt>Stock</dt><dd class="exact">7</dd>',
+        '<dt>SKU</dt><dd class="exact">A-1</dd>',
+        'href="https://shop.example/a"',
+        "<s>25.00</s>",
+    ):
+        assert part in text
+
+
 def test_an_item_that_cannot_be_judged_says_why_and_offers_nothing(client):
-    for item_id, words in ((BARE, "it has no features"), (ODD, "has not learned what the category")):
+    for item_id, words in (
+        (BARE, "it has a picture or title that cannot be read"),
+        (ODD, "has not learned what the category"),
+    ):
         text = client.get(f"/item?item={item_id}").text
         assert words in text
         assert "Put on the board" not in text

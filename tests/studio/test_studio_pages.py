@@ -12,15 +12,16 @@ import numpy as np
 import pytest
 from answers import Parts, png
 from fastapi.testclient import TestClient
-from served import BROKEN, SCRIPT, seen
+from served import BARE, BROKEN, SCRIPT, seen
 
 from goeswith import Index
 from goeswith.errors import CatalogueError
 from goeswith.shop.guests import GuestEncoder
 from goeswith.studio.app import create_app
-from goeswith.studio.pages import offers, start, views
+from goeswith.studio.pages import board_view, offers, start, views
 from goeswith.studio.pages.rendering import STATIC, templates
 from goeswith.studio.service import source, start_looks
+from goeswith.studio.service.catalogue_view import CatalogueView
 
 PATHS = ("/", "/start/looks", "/catalogue", "/board", "/board?on=i0&on=i12", "/item?item=i0", "/quiz?seed=1", "/rules",
          "/report", "/report/numbers", "/upload")  # fmt: skip
@@ -49,6 +50,21 @@ def test_the_finished_looks_of_the_start_page_are_flat_lays(client, view):
     answer = client.get("/start/lay?look=1")
     assert (answer.status_code, answer.headers["content-type"]) == (200, "image/jpeg")
     assert client.get(f"/start/lay?look={len(looks) + 1}").status_code == 404
+
+
+def test_stored_looks_with_what_is_sold_out_are_made_again(world):
+    view = CatalogueView(world / "index")
+    looks = start_looks.made(view)
+    assert start_looks.stored_looks(view) == looks
+    vars(view.index.shelf)["stock"] = np.array([item_id != looks[0][1] for item_id in view.catalogue.ids])
+    assert start_looks.stored_looks(view) is None
+
+
+def test_an_empty_board_offers_no_outfit_with_an_item_that_has_no_score(view, monkeypatch):
+    monkeypatch.setattr(board_view, "outfit_ids", lambda data, position: [BARE, "i50", "i100"])
+    assert board_view.starts(view) == []
+    monkeypatch.setattr(board_view, "outfit_ids", lambda data, position: ["i0", "i50", "i100"])
+    assert len(board_view.starts(view)) == board_view.STARTS
 
 
 def test_the_start_page_says_what_the_model_learned_from(client, view, monkeypatch):

@@ -2,11 +2,13 @@
 
 import io
 import re
+from dataclasses import replace
 
 import numpy as np
 from answers import Parts
 from PIL import Image
 
+from goeswith.errors import DataError
 from goeswith.shop.contributions import pair_matrix
 from goeswith.studio.pages import quiz, quiz_card
 from goeswith.studio.pages.quiz_reasons import reason
@@ -42,6 +44,25 @@ def test_the_quiz_counts_for_both(client, view):
         assert f'id="model">{model}</b>' in text
         assert f"asked={number + 1}" in text
         assert text.count("<b>worn</b>") == 1
+
+
+def test_a_quiz_without_questions_asks_none(client, monkeypatch):
+    def none(view):
+        raise DataError("there are none")
+
+    monkeypatch.setattr(quiz, "questions", none)
+    text = client.get("/quiz?seed=4").text
+    assert "There are none." in text
+    assert "Question 1" not in text
+    assert 'id="you"' not in text
+
+
+def test_choices_that_are_no_outfit_are_not_labelled_with_what_they_lack(client, monkeypatch):
+    scored = quiz.scored
+    monkeypatch.setattr(
+        quiz, "scored", lambda *some: [replace(look, findings=("needs a bottom",)) for look in scored(*some)]
+    )
+    assert "needs a bottom" not in client.get("/quiz?seed=4&choice=1").text
 
 
 def test_the_quiz_starts_with_a_seed_and_ends_with_a_card(client):

@@ -126,8 +126,22 @@ def test_what_is_no_rule_is_reported_and_nothing_changes(client):
     assert "lacks a word" in wrong.text
     smell = client.post("/rules/write", data={"attribute": "smell", "top": "a", "bottom": "b"})
     assert "no attribute &#39;smell&#39;" in smell.text
+    unknown = {"attribute": "colour", "top": "blakc", "bottom": "red"}
+    assert "no top or outerwear has the colour 'blakc'; did you mean 'black'?" in unescape(
+        client.post("/rules/write", data=unknown).text.lower()
+    )
+    assert "did you mean 'item'" in unescape(
+        client.post("/rules/write", data={"attribute": "word", "top": "item", "bottom": "itme"}).text
+    )
     assert "cannot be read" in client.post("/rules", data={"use": ["nonsense"]}).text
     assert client.app.state.shop.view.index.rules == ()
+
+
+def test_the_page_says_that_no_rule_was_found(client, monkeypatch):
+    monkeypatch.setattr(switches, "_base", lambda view: ("mined", ()))
+    page = client.get("/rules").text
+    assert "No rule was found that the training outfits follow" in page
+    assert "found just now" not in page
 
 
 def test_rules_are_followed_by_a_guest_too(copied):

@@ -112,7 +112,7 @@ def test_the_tasks_take_so_many_clicks(browser, address, kind):
         page.goto("/")
         user.click(page.locator("#tabs").get_by_role("link", name="Looks"))
         user.click(page.get_by_role("button", name=f"Approve Harbour {kind}", exact=True))
-        page.get_by_role("button", name=f"Put live Harbour {kind}", exact=True).wait_for()
+        page.get_by_role("button", name=f"Show first Harbour {kind}", exact=True).wait_for()
         user.done("approve it")
         user.click(".undo button")
         page.get_by_role("button", name=f"Approve Harbour {kind}", exact=True).wait_for()
@@ -167,7 +167,7 @@ def test_the_tasks_of_a_team_take_so_many_clicks(browser, address_of_shop, kind)
         page.locator(".compared").wait_for()
         chosen = NAMES[0] if kind == "desk" else NAMES[1]
         user.click(page.get_by_role("button", name=f"Choose {chosen}"))
-        page.get_by_role("button", name=f"Put live {chosen}", exact=True).wait_for()
+        page.get_by_role("button", name=f"Show first {chosen}", exact=True).wait_for()
         user.done("compare two looks and choose one")
 
         page.goto("/")

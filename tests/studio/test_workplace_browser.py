@@ -204,7 +204,7 @@ def test_a_look_is_saved_found_approved_and_undone(sized, browser, address):
     card.get_by_role("button", name=f"Approve Velvet {page.kind}").click()
     page.locator(".undo").wait_for()
     until(page, "document.querySelector('#voice').textContent.includes('was approved')")
-    card.get_by_role("button", name=f"Put live Velvet {page.kind}").wait_for()
+    card.get_by_role("button", name=f"Show first Velvet {page.kind}").wait_for()
     assert page.evaluate("window.moved.reduce((sum, one) => sum + one, 0)") == 0
     page.locator(".undo button").click()
     card.get_by_role("button", name=f"Approve Velvet {page.kind}").wait_for()

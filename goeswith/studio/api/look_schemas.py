@@ -145,7 +145,9 @@ class ReviewResponse(ResponseModel):
     created: str = Field(description="UTC, ISO 8601.")
     item_ids: list[str]
     budget: Number
-    left_out: int = Field(0, description="Items that pass, but are more than a review may have.")
+    left_out: int = Field(
+        0, description="Items that pass, but are more than a review may have, or that no look can be made with."
+    )
     made: int = Field(description="Items whose looks are made.")
     decided: int = Field(description="Items with an approved look, or with nothing but rejected ones.")
     failures: dict[str, str] = Field(description="Item → why no look could be made.")

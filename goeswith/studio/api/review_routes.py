@@ -52,13 +52,14 @@ async def begin(request: Request, answer: Response, body: ReviewRequest) -> Any:
     store: Looks = request.app.state.looks
 
     def made(view: CatalogueView) -> dict[str, Any]:
-        filters = ItemFilter(**body.products.model_dump())
+        filters, unusable = ItemFilter(**body.products.model_dump()), 0
         if body.item_ids is None:
-            ids = chosen_items(view, store, filters)
+            chosen = chosen_items(view, store, filters)
+            ids, unusable = chosen.item_ids, chosen.unusable
         else:
             ids = [view.catalogue.ids[view.seen_row(name, "")] for name in body.item_ids]
         review = reviews.begin(body.name, ids[:REVIEW_ITEMS], body.who, filters.query, body.budget)
-        return review_json(reviews, review, len(ids) - len(review.item_ids))
+        return review_json(reviews, review, len(ids) - len(review.item_ids) + unusable)
 
     review = await shop.workers.run(made, shop.view)
     request.app.state.review_maker.wake()

@@ -53,7 +53,7 @@ def judged(view: CatalogueView, shown: Sequence[Item]) -> tuple[Look | None, str
             return view.stylist.judge(ids), ""
         view.stylist.assortment.outfit(ids, least=0)
     except CatalogueError as error:
-        return None, in_titles(error, shown)
+        return None, in_titles(view, error, shown)
     return None, ""
 
 
@@ -212,7 +212,7 @@ def _drawing(view: CatalogueView, explanation: Why, shown: Sequence[Item], spots
 
 
 def starts(view: CatalogueView) -> list[dict[str, Any]]:
-    """Outfits that somebody wore, to begin with; none where the data set is gone."""
+    """Outfits that somebody wore, to begin with, of items that have a score; none where the data set is gone."""
     try:
         data = dataset(view)
         chosen = np.random.default_rng(7).permutation(len(data.outfits))[: 20 * STARTS].tolist()
@@ -220,9 +220,11 @@ def starts(view: CatalogueView) -> list[dict[str, Any]]:
         log.info("no outfits to begin with: %s", error)
         return []
     outfits: list[dict[str, Any]] = []
+    index = view.index
     for position in chosen:
         on = outfit_ids(data, position)
-        if 3 <= len(on) <= 6 and all(item_id in view.index.row_of for item_id in on):
+        rows = [index.row_of.get(item_id, -1) for item_id in on]
+        if 3 <= len(on) <= 6 and min(rows) >= 0 and index.known[rows].all():
             outfits.append({"url": Board.of(on, ()).url, "pieces": items(view, on)})
         if len(outfits) == STARTS:
             break

@@ -188,11 +188,11 @@ def ordered(view: CatalogueView, rows: np.ndarray, answer: Answer, sort: str = "
     """Rows (n,) in the order of the page: uploaded items first, the latest of them before all, then what is asked for.
 
     Where nothing is, the most relevant come first, and of those alike a mixture: an index has its items by category.
-    What has no price or date comes last.
+    What has no price or date comes last, and of those alike what no outfit can be made with.
     """
     size, items = view.index.size, view.catalogue.items
     own, guests = rows[rows < size], rows[rows >= size][::-1]
-    mixed = own[np.argsort(_order(size)[own], kind="stable")]
+    mixed = own[np.lexsort((_order(size)[own], ~view.index.known[own]))]
     keys: dict[str, pl.Series | None] = {
         "": pl.Series(answer.relevance), "new": _dates(items), "cheap": items["price"], "dear": items["price"],
         "name": items["title"].fill_null("").str.to_lowercase(),

@@ -94,7 +94,9 @@ def _slots(shown: Sequence[Card]) -> list[Row]:
 
 
 def _price(view: CatalogueView, card: Card) -> str:
-    return "unknown" if card.price is None else price(card.price, currency(view))
+    units = {piece.currency for piece in card.pieces if piece}
+    unit = currency(view) or (units.pop() if len(units) == 1 else "")
+    return "unknown" if card.price is None else price(card.price, unit)
 
 
 def _verdict_text(card: Card) -> str:

@@ -9,15 +9,15 @@ from typing import Any
 
 import numpy as np
 
-from goeswith.errors import GoeswithError
+from goeswith.errors import CatalogueError, GoeswithError
 from goeswith.shop.answers import looks_of
 from goeswith.shop.stylist import Filters, Look
 from goeswith.studio.pages.arrangement import Spot
 from goeswith.studio.pages.board import Board, address
-from goeswith.studio.pages.views import Item, item, verdict
+from goeswith.studio.pages.views import Item, item
 from goeswith.studio.service.catalogue_view import CatalogueView
 from goeswith.studio.service.look_items import Lost, lost
-from goeswith.studio.service.looks import STATES, Looks, SavedLook
+from goeswith.studio.service.looks import STATES, Looks, Piece, SavedLook
 
 PAGE = 48
 """Looks on one page."""
@@ -26,7 +26,7 @@ SUBSTITUTES = 6
 NEXT = {"draft": ("approved", "rejected"), "approved": ("live", "rejected"), "rejected": ("approved",),
         "live": ("approved",)}  # fmt: skip
 """State → those that one click leads to."""
-VERBS = {"approved": "Approve", "rejected": "Reject", "live": "Put live", "draft": "Back to draft"}
+VERBS = {"approved": "Approve", "rejected": "Reject", "live": "Show first", "draft": "Back to draft"}
 
 
 @dataclass(frozen=True)
@@ -62,6 +62,8 @@ class Card:
     @property
     def actions(self) -> list[tuple[str, str]]:
         """States that one click leads to, and what the button says."""
+        if self.saved.state == "live":
+            return [("approved", "No longer first")]
         return [(state, VERBS[state]) for state in NEXT[self.saved.state]]
 
     @property
@@ -170,18 +172,39 @@ def repair(view: CatalogueView, store: Looks, look_id: str, owner: str) -> dict[
 
 
 def _repair(view: CatalogueView, lost_item: Lost, others: Sequence[str]) -> Repair:
-    filters = Filters(in_stock=view.index.shelf.stock is not None, exclude=_if_listed(view, lost_item.piece.item_id))
-    slot = lost_item.piece.group or lost_item.piece.category
+    piece = lost_item.piece
+    filters = Filters(in_stock=view.index.shelf.stock is not None, exclude=_if_listed(view, piece.item_id))
     try:
         if others:
-            filled = view.stylist.fill(others, slot, filters=filters, k=SUBSTITUTES)
-            offers = [(item(view, view.row(look.added[0])), verdict(look)) for look in filled]
-        else:
-            near = view.stylist.similar(lost_item.piece.item_id, filters=filters, k=SUBSTITUTES)
-            offers = [(item(view, view.row(other.item_id)), "most like it") for other in near]
+            return Repair(lost_item, tuple(_filled(view, others, piece, filters)))
+        near = view.stylist.similar(piece.item_id, filters=filters, k=SUBSTITUTES)
     except GoeswithError as error:
         return Repair(lost_item, (), str(error))
-    return Repair(lost_item, tuple(offers))
+    return Repair(lost_item, tuple((item(view, view.row(other.item_id)), "most like it") for other in near))
+
+
+def _filled(view: CatalogueView, others: Sequence[str], piece: Piece, filters: Filters) -> list[tuple[Item, str]]:
+    """What goes best with the others in the place of a piece: first of its category, then of its group.
+
+    Raises:
+        CatalogueError: nothing does.
+    """
+    offers: list[tuple[Item, str]] = []
+    slots = list(dict.fromkeys([piece.category, piece.group or piece.category]))
+    for slot in slots:
+        taken = replace(filters, exclude=(*filters.exclude, *(it.id for it, _ in offers)))
+        try:
+            looks = view.stylist.fill(others, slot, filters=taken, k=SUBSTITUTES - len(offers))
+        except CatalogueError:
+            if slot == slots[-1] and not offers:
+                raise
+            continue
+        offers += [
+            (item(view, view.row(look.added[0])), ", ".join(look.findings) or look.verdict or "") for look in looks
+        ]
+        if len(offers) == SUBSTITUTES:
+            break
+    return offers
 
 
 def _if_listed(view: CatalogueView, item_id: str) -> tuple[str, ...]:

@@ -6,14 +6,9 @@ import re
 from collections.abc import Sequence
 
 from goeswith.errors import CatalogueError, GoeswithError
+from goeswith.shop.assortment import lack
 from goeswith.studio.pages.views import Item, sentence
 from goeswith.studio.service.catalogue_view import CatalogueView
-
-UNSCORED = {
-    "no_features": "it has no features",
-    "unknown_category": "the model has not learned what the category {category!r} goes with",
-}
-"""Reason of an error → why the item that it speaks of cannot be put into an outfit."""
 
 
 def titled(item: Item) -> str:
@@ -31,15 +26,19 @@ def obstacle(view: CatalogueView, item_ids: Sequence[str]) -> CatalogueError | N
     return None
 
 
-def unscored(error: GoeswithError, item: Item) -> str:
+def unscored(view: CatalogueView, error: GoeswithError, item: Item) -> str:
     """Why the model cannot judge an item; empty where the error is about something else."""
-    return UNSCORED.get(error.reason, "").format(category=item.category)
+    if error.reason == "no_features":
+        return f"it {lack(view.index, view.row(item.id))}"
+    if error.reason == "unknown_category":
+        return f"the model has not learned what the category {item.category!r} goes with"
+    return ""
 
 
-def in_titles(error: GoeswithError, shown: Sequence[Item]) -> str:
+def in_titles(view: CatalogueView, error: GoeswithError, shown: Sequence[Item]) -> str:
     """An error as a sentence, with titles for the items of the board that it speaks of."""
     meant = [item for item in shown if item.id in error.item_ids]
-    if len(meant) == 1 and (why := unscored(error, meant[0])):
+    if len(meant) == 1 and (why := unscored(view, error, meant[0])):
         return f"There is no score with {titled(meant[0])}: {why}. Remove it to continue."
     if len(meant) == 2 and error.reason == "same_product":
         return f"{titled(meant[0])} and {titled(meant[1])} are variants of one product; keep one of them."

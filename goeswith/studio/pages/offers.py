@@ -16,7 +16,7 @@ from goeswith.shop.stylist import Look, Swap
 from goeswith.studio.pages.board import Board
 from goeswith.studio.pages.board_view import judged, tray
 from goeswith.studio.pages.no_score import in_titles, obstacle, unscored
-from goeswith.studio.pages.views import Item, item, items, plural, sentence
+from goeswith.studio.pages.views import Item, for_sale, item, items, plural, sentence
 from goeswith.studio.service.catalogue_view import CatalogueView
 
 log = logging.getLogger(__name__)
@@ -169,7 +169,7 @@ def _slot(view: CatalogueView, board: Board, shown: Sequence[Item], slot: str) -
         row.offers = [Offer(item(view, view.row(look.added[0])), board.plus(look.added[0]), look) for look in looks]
         row.trouble = " ".join(sentence(note) for look in looks[:1] for note in look.notes if "thin" not in note)
     except GoeswithError as error:
-        row.trouble = in_titles(error, shown)
+        row.trouble = in_titles(view, error, shown)
     return row
 
 
@@ -195,7 +195,7 @@ def _better(view: CatalogueView, board: Board, shown: Sequence[Item]) -> Row:
             new = item(view, view.row(swap.added))
             row.offers.append(Offer(new, board.put(old.id, new.id), swap.look, old))
     except GoeswithError as error:
-        row.trouble = in_titles(error, shown)
+        row.trouble = in_titles(view, error, shown)
     if not row.offers:
         row.trouble = row.trouble or _why_none(view, board)
     return row
@@ -220,7 +220,7 @@ def _looks(view: CatalogueView, board: Board, shown: Sequence[Item]) -> tuple[li
         options: dict[str, Any] = {"filters": brief.filters(), "budget": brief.money, "diversity": DIVERSITY}
         completed = best_first(view.stylist.complete(board.on, k=LOOKS, **options))
     except GoeswithError as error:
-        row.trouble = in_titles(error, shown)
+        row.trouble = in_titles(view, error, shown)
         return [], row
     return [
         {"board": board.having((*board.on, *look.added)), "pieces": items(view, look.item_ids), "look": look}
@@ -240,14 +240,14 @@ def instead(view: CatalogueView, board: Board, swap: str) -> list[Row]:
         filled = [look for look in _filled(view, board, others, old.group or old.category) if look.added[0] != swap]
         _exchanges(view, board, swap, row, filled[:OFFERS], now)
     except GoeswithError as error:
-        row.trouble = in_titles(error, shown)
+        row.trouble = in_titles(view, error, shown)
     try:  # what is like it may have a score where the rest alone has none
         near = [] if obstacle(view, [swap]) else _near(view, board, swap, others)
         looks = view.stylist.judge_many([board.put(swap, new).on for new in near])
         looks = [replace(look, added=(new,)) for new, look in zip(near, looks, strict=True)]
         _exchanges(view, board, swap, alike, looks, now)
     except GoeswithError as error:
-        row.trouble = row.trouble or in_titles(error, shown)
+        row.trouble = row.trouble or in_titles(view, error, shown)
     return [row, *([alike] if alike.offers else [])]
 
 
@@ -278,7 +278,7 @@ def offer(view: CatalogueView, board: Board) -> dict[str, Any]:
             return {"offer": None, "why_none": _why_none(view, board)}
     except GoeswithError as error:
         log.info("no swap: %s", error)
-        return {"offer": None, "why_none": in_titles(error, items(view, board.on))}
+        return {"offer": None, "why_none": in_titles(view, error, items(view, board.on))}
     best, before = swaps[0], view.stylist.judge(board.on)
     new = None if best.added is None else item(view, view.row(best.added))
     after = board.without(best.removed) if best.added is None else board.put(best.removed, best.added)
@@ -289,8 +289,8 @@ def offer(view: CatalogueView, board: Board) -> dict[str, Any]:
 def close(view: CatalogueView, board: Board, item_id: str, owner: str) -> dict[str, Any]:
     """One item, where looks with it are, and what is most like it."""
     it, error = item(view, view.seen_row(item_id, owner)), obstacle(view, [item_id])
-    values: dict[str, Any] = {"it": it, "alike": [], "looks": "", "own": item_id in view.guests}
-    values["unknown"] = unscored(error, it) if error else ""
+    values: dict[str, Any] = {"it": it, "alike": [], "looks": "", "own": item_id in view.guests} | for_sale(view, it)
+    values["unknown"] = unscored(view, error, it) if error else ""
     if not values["unknown"]:
         values["looks"] = Board((item_id,), brief=board.brief).at("/board", slot=WHOLE_LOOKS)
         values["alike"] = items(view, [near.item_id for near in view.stylist.similar(item_id, k=2 * OFFERS)])

@@ -19,6 +19,7 @@ from goeswith.studio.pages.board import Board, address, board_of, inside_studio
 from goeswith.studio.pages.views import FILTERS, Item, currency, sentence, shape
 from goeswith.studio.service.catalogue_view import CatalogueView
 from goeswith.studio.service.refusals import Refused, as_refused
+from goeswith.studio.service.saved_look import STATE_WORDS
 from goeswith.studio.service.shared import Shop
 from goeswith.studio.service.workers import Workers
 from goeswith.templates import environment
@@ -40,7 +41,7 @@ HEADERS = {"Content-Security-Policy": POLICY, "Cache-Control": "private, no-cach
 def templates() -> Environment:
     """The templates of the studio; whatever they show is escaped."""
     pages = environment("goeswith.studio")
-    pages.filters.update(FILTERS)
+    pages.filters.update(FILTERS, state=lambda state: STATE_WORDS.get(state, state))
     pages.globals.update(url=address, asset=asset)
     return pages
 

@@ -55,7 +55,7 @@ async def begin(
     chosen = ItemFilter(only, q.strip(), group, category, brand, colour, season, gender)
 
     def made(view: CatalogueView) -> Review:
-        money, ids = amount(budget, "budget"), chosen_items(view, store, chosen)[:REVIEW_ITEMS]
+        money, ids = amount(budget, "budget"), chosen_items(view, store, chosen).item_ids[:REVIEW_ITEMS]
         review: Review = archive.begin(name.strip() or reviews.name_of(chosen), ids, who, chosen.query, money)
         return review
 
@@ -67,7 +67,7 @@ async def begin(
             request,
             "reviews.html",
             Board(),
-            lambda view: reviews.begin(view, store, archive, chosen, budget, trouble),
+            lambda view: reviews.begin(view, store, archive, chosen, budget, trouble, name),
         )
         page.status_code = as_refused(error).status
         return page

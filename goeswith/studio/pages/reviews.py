@@ -14,7 +14,7 @@ from goeswith.studio.pages.views import groups_of, item, items, plural
 from goeswith.studio.service.catalogue_view import CatalogueView
 from goeswith.studio.service.limits import REVIEW_ITEMS, REVIEW_LOOKS
 from goeswith.studio.service.looks import Looks
-from goeswith.studio.service.review_items import BARE, COLUMNS, NEW, ItemFilter, chosen_items, new_since
+from goeswith.studio.service.review_items import BARE, COLUMNS, NEW, Chosen, ItemFilter, chosen_items, new_since
 from goeswith.studio.service.reviews import Progress, Reviews
 
 SHOWN = 12
@@ -33,11 +33,12 @@ def begin(
     chosen: ItemFilter,
     budget: str = "",
     trouble: str = "",
+    named: str = "",
 ) -> dict[str, Any]:
-    """The reviews that there are, and the form for one more: the items that it would be about."""
-    ids: list[str] = []
+    """The reviews that there are, and the form for one more: the items that it would be about. named: by the reader."""
+    asked = Chosen([], 0)
     try:
-        ids = chosen_items(view, store, chosen)
+        asked = chosen_items(view, store, chosen)
         amount(budget, "budget")
     except GoeswithError as error:
         trouble = trouble or str(error)
@@ -49,12 +50,13 @@ def begin(
     values = {name: [value for value, _ in groups_of(every[name])] if name == "group" else sorted(every[name])
               for name in COLUMNS}  # fmt: skip
     return {
-        "chosen": chosen, "kinds": kinds, "hits": len(ids), "shown": items(view, ids[:SHOWN]), "most": REVIEW_ITEMS,
+        "chosen": chosen, "kinds": kinds, "hits": len(asked.item_ids), "shown": items(view, asked.item_ids[:SHOWN]),
+        "unusable": asked.unusable, "most": REVIEW_ITEMS,
         "per": REVIEW_LOOKS, "budget": budget, "trouble": trouble, "dated": since is not None,
         "choices": [(name, values[name], view.index.shelf.spelled(name, getattr(chosen, name)))
                     for name in COLUMNS if len(values[name]) > 1],
         "reviews": [Progress.of(reviews, review) for review in reviews.every()], "board": Board(),
-        "at": at, "priced": view.catalogue.items["price"].count() > 0, "name": name_of(chosen),
+        "at": at, "priced": view.catalogue.items["price"].count() > 0, "name": name_of(chosen), "named": named,
     }  # fmt: skip
 
 

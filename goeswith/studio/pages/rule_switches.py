@@ -7,7 +7,11 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from goeswith.errors import DataError
+import polars as pl
+
+from goeswith.data.pairs import RULE_BOTTOM, RULE_TOP
+from goeswith.data.shelf import nearest
+from goeswith.errors import CatalogueError, DataError
 from goeswith.rules.mine import mine
 from goeswith.rules.rules import Rule, match, read_rules
 from goeswith.studio.service.catalogue_view import CatalogueView, once
@@ -85,13 +89,28 @@ def added(view: CatalogueView, written: Sequence[str], draft: Mapping[str, str])
     """The written rules with one more.
 
     Raises:
-        DataError: it is not a rule, already exists, or there are too many. CatalogueError: an unknown attribute.
+        DataError: it is not a rule, already exists, or there are too many. CatalogueError: an unknown attribute, or a
+            value that no item has.
     """
     text = json.dumps([draft["attribute"], draft["top"], draft["bottom"], draft["sign"]])
     rule = parse(text)
-    match([rule], view.catalogue)
+    _check_values(view, rule)
     if rule in {dataclasses.replace(other, note="") for other in switched(view, (), written).rules}:
         raise DataError(f"the rule {str(rule)!r} already exists; switch it on or write another")
     if len(written) >= WRITTEN:
         raise DataError(f"{WRITTEN} rules are the most that can be written here; use a rule file for more")
     return [*written, text_of(rule)]
+
+
+def _check_values(view: CatalogueView, rule: Rule) -> None:
+    """Raise CatalogueError where no item of a side has the value of the rule, with the nearest one that some have."""
+    matches, items = match([rule], view.catalogue), view.catalogue.items
+    sides = (("top or outerwear", rule.top, matches.tops, RULE_TOP), ("bottom or dress", rule.bottom, matches.bottoms,
+             RULE_BOTTOM))  # fmt: skip
+    for kind, value, having, groups in sides:
+        if having.any():
+            continue
+        column = items.filter(items["group"].is_in(groups))["title" if rule.attribute == "word" else rule.attribute]
+        texts = column.drop_nulls().cast(pl.String).value_counts(sort=True)[column.name].to_list()
+        names = list(dict.fromkeys(" ".join(texts).lower().split())) if rule.attribute == "word" else texts
+        raise CatalogueError(f"no {kind} has the {rule.attribute} {value!r}; {nearest(value, names)}")

@@ -21,6 +21,8 @@ ORIGINS = {
     "mined": "Rules that the training outfits follow, found just now.",
 }
 
+NONE = "No rule was found that the training outfits follow; you can write one."
+
 
 def checked(view: CatalogueView, rules: Sequence[Rule]) -> list[Checked]:
     """Coverage, precision and examples of each rule, on validation outfits.
@@ -57,7 +59,7 @@ def page(view: CatalogueView, switches: Switches, fresh: str = "") -> dict[str, 
     }  # fmt: skip
     try:
         switched = stored(view, switches)
-        shown["origin"] = ORIGINS[switched.origin]
+        shown["origin"] = ORIGINS[switched.origin] if switched.base else NONE
         shown["rules"] = [
             _row(view, switched, number, each) for number, each in enumerate(checked(view, switched.rules))
         ]

@@ -15,12 +15,14 @@ from jinja2.runtime import Context
 from goeswith.data.catalogue import GROUPS
 from goeswith.data.encoders.pictures import open_picture
 from goeswith.data.garments import fold
+from goeswith.data.variants import listed
 from goeswith.shop.prices import price, shared_currency
 from goeswith.shop.stylist import Look
 from goeswith.shop.wording import score
 from goeswith.studio.service.catalogue_view import CatalogueView, once
 from goeswith.studio.service.refusals import image_path
 from goeswith.studio.service.thumbnails import inside
+from goeswith.studio.storefront.shown_items import amount, link_of
 
 SHAPES = {"square": 1.0, "tall": 0.75, "taller": 0.715}
 """Width over height of the tiles; studio.css has the same."""
@@ -73,6 +75,22 @@ def item(view: CatalogueView, row: int) -> Item:
         (*facts, ("number", values["item_id"])), _kind(name, values["category"], brand), unit,
         values["item_id"] in view.guests or bool(values["image"]), values["item_id"] in view.guests,
     )  # fmt: skip
+
+
+def for_sale(view: CatalogueView, it: Item) -> dict[str, Any]:
+    """How an item is sold, as far as the catalogue says it: facts by name, its page, and its price before the sale."""
+    row = view.row(it.id)
+    values, stock = view.catalogue.items.row(row, named=True), view.index.shelf.stock
+    facts = []
+    if stock is not None and values["stock"] is not None:
+        written = str(values["stock"]).strip()
+        facts.append(("stock", (written if written.isdecimal() else "In stock") if stock[row] else "Sold out"))
+    for name, word in (("sizes", "size"), ("skus", "SKU")):
+        if several := listed(str(values.get(name) or "")):
+            facts.append((f"{word}s" if len(several) > 1 else word, ", ".join(several)))
+    before = amount(values.get("regular_price"))
+    reduced = before is not None and it.price is not None and before > it.price
+    return {"sold": facts, "link": link_of(values), "before": before if reduced else None}
 
 
 def _kind(name: str, category: str, brand: str | None) -> str:

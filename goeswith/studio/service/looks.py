@@ -89,6 +89,16 @@ class Looks:
             rows = file.execute(f"{_CHANGES} WHERE look_id = ? ORDER BY change_id DESC", (look_id,)).fetchall()
         return [Change(**dict(row)) for row in rows]
 
+    def versions(self, look_id: str) -> list[SavedLook]:
+        """What a look was after each of its changes, the latest first."""
+        if not self.path.exists():
+            return []
+        with opened(self.path) as file:
+            rows = file.execute(
+                "SELECT after FROM history WHERE look_id = ? AND after IS NOT NULL ORDER BY change_id DESC", (look_id,)
+            ).fetchall()
+        return [_of_json(row["after"]) for row in rows]
+
     def last(self, change_id: int) -> Change | None:
         """A change where it is the last one of its look, so that it can be undone; else None."""
         if not self.path.exists():

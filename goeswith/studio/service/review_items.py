@@ -61,8 +61,16 @@ def new_since(view: CatalogueView) -> date | None:
     return newest(_days(view))[1]
 
 
-def chosen_items(view: CatalogueView, store: Looks, chosen: ItemFilter) -> list[str]:
-    """Ids of the items that are asked for, the latest arrivals first.
+@dataclass(frozen=True)
+class Chosen:
+    """Items for a review. item_ids: the latest arrivals first. unusable: how many more no look can be made with."""
+
+    item_ids: list[str]
+    unusable: int
+
+
+def chosen_items(view: CatalogueView, store: Looks, chosen: ItemFilter) -> Chosen:
+    """The items that are asked for, without those that the model cannot judge, such as one without a picture.
 
     Raises:
         CatalogueError: a filter asks for a value that no item has.
@@ -72,11 +80,12 @@ def chosen_items(view: CatalogueView, store: Looks, chosen: ItemFilter) -> list[
     days = _days(view)
     if chosen.only == NEW:
         rows = rows[newest(days)[0][rows]]
-    ids = [view.catalogue.ids[row] for row in rows[np.argsort(-_ages(days)[rows], kind="stable")].tolist()]
     if chosen.only == BARE:
         in_looks = {item_id for look in store.find() if look.state != "rejected" for item_id in look.item_ids}
-        ids = [item_id for item_id in ids if item_id not in in_looks]
-    return ids
+        rows = rows[[view.catalogue.ids[row] not in in_looks for row in rows]]
+    usable = rows[view.index.known[rows]]
+    ids = [view.catalogue.ids[row] for row in usable[np.argsort(-_ages(days)[usable], kind="stable")].tolist()]
+    return Chosen(ids, len(rows) - len(usable))
 
 
 def _ages(days: np.ndarray) -> np.ndarray:

@@ -6,6 +6,7 @@ import logging
 import threading
 from collections import Counter
 from collections.abc import Callable, Collection, Sequence
+from contextlib import suppress
 
 from filelock import FileLock, Timeout
 
@@ -16,7 +17,7 @@ from goeswith.studio.service.limits import REVIEW_LOOKS
 from goeswith.studio.service.look_items import judgement, pieces_of
 from goeswith.studio.service.looks import Looks
 from goeswith.studio.service.refusals import Refused
-from goeswith.studio.service.reviews import Review, Reviews
+from goeswith.studio.service.reviews import CHOSEN, Review, Reviews
 from goeswith.studio.service.saved_look import SavedLook
 
 log = logging.getLogger(__name__)
@@ -90,7 +91,8 @@ class ReviewMaker:
         """The looks of one more item of a review, or why there are none."""
         try:
             view, item_id = self.view(), review.item_ids[review.made]
-            looks, failure = propose(view, item_id, review.budget, self._used_up(review)), ""
+            looks = propose(view, item_id, review.budget, self._used_up(review), self._approved(item_id))
+            failure = ""
         except (CatalogueError, Refused) as error:
             looks, failure = [], str(error)
         self.reviews.add(review, looks, failure)
@@ -102,22 +104,33 @@ class ReviewMaker:
         most = max(FEWEST, len(review.item_ids) * REVIEW_LOOKS // SHARE)
         return sorted(item_id for item_id, count in counts.items() if count >= most)
 
+    def _approved(self, item_id: str) -> set[frozenset[str]]:
+        """The looks with an item that somebody decided for, which need no second decision."""
+        looks = Looks(self.reviews.path).find(item=item_id)
+        return {frozenset(look.item_ids) for look in looks if look.state in CHOSEN}
 
-def propose(view: CatalogueView, item_id: str, budget: float | None, avoid: Collection[str]) -> list[SavedLook]:
+
+def propose(
+    view: CatalogueView,
+    item_id: str,
+    budget: float | None,
+    avoid: Collection[str],
+    decided: Collection[frozenset[str]] = (),
+) -> list[SavedLook]:
     """Different looks around one item, best first, pinned to it.
 
-    avoid: pieces that are only taken where nothing can be made without them.
+    avoid: pieces that are only taken where nothing can be made without them. decided: looks that are not made.
 
     Raises:
         CatalogueError, Refused: no look can be made.
     """
     view.row(item_id)
     try:
-        looks = _complete(view, [item_id], budget, avoid, REVIEW_LOOKS)
+        looks = _complete(view, [item_id], budget, avoid, REVIEW_LOOKS, unlike=decided)
     except CatalogueError:
         if not avoid:
             raise
-        looks = _complete(view, [item_id], budget, (), REVIEW_LOOKS)
+        looks = _complete(view, [item_id], budget, (), REVIEW_LOOKS, unlike=decided)
     title = pieces_of(view, [item_id])[0].title
     title = title[:1].upper() + title[1:]
     names = [f"{title}, look {number}" for number in range(1, len(looks) + 1)]
@@ -125,11 +138,17 @@ def propose(view: CatalogueView, item_id: str, budget: float | None, avoid: Coll
 
 
 def remake(
-    view: CatalogueView, look: SavedLook, keep: Sequence[str], budget: float | None, avoid: Collection[str]
+    view: CatalogueView,
+    look: SavedLook,
+    keep: Sequence[str],
+    budget: float | None,
+    avoid: Collection[str],
+    earlier: Sequence[SavedLook] = (),
 ) -> SavedLook:
     """The same look with other pieces beside those that are kept.
 
-    keep: names of pieces that stay; the pinned one always does. avoid: pieces that are not taken.
+    keep: names of pieces that stay; the pinned one always does. avoid: pieces that are not taken. earlier: what the
+    look was before: it is made of other pieces if there are any left, and is never the same look again.
 
     Raises:
         CatalogueError, Refused: no other look can be made, or what is to stay is not in this one.
@@ -143,7 +162,14 @@ def remake(
     if not staying:
         raise Refused(422, "too_few_items", "lock at least one piece, so that there is a look to make around it")
     slots = [piece.group or piece.category for piece in look.items if piece.item_id not in staying]
-    remade = _complete(view, staying, budget, {*avoid, *look.item_ids} - {*staying}, 1, slots)[0]
+    worn = {item_id for before in earlier for item_id in before.item_ids}
+    unlike = {frozenset(before.item_ids) for before in (look, *earlier)}
+    others = {*avoid, *look.item_ids} - {*staying}
+    remade: Look | None = None
+    with suppress(CatalogueError):
+        remade = _complete(view, staying, budget, {*others, *worn} - {*staying}, 1, slots, unlike)[0]
+    if remade is None or len(remade.item_ids) < len(look.items):  # no new piece is left for a slot
+        remade = _complete(view, staying, budget, others, 1, slots, unlike)[0]
     return saved(view, remade, look.name, look.pinned_item)
 
 
@@ -173,6 +199,8 @@ def make_again(
 ) -> int:
     """Give a look of a review other pieces, none that the other looks of its item have; returns the change.
 
+    It never becomes again what it was before.
+
     Args:
         keep: see `remake`. who, etag: see `goeswith.studio.service.looks.Looks.change`.
 
@@ -181,7 +209,8 @@ def make_again(
     """
     look = store.get(look_id)
     others = [other for other in reviews.looks(review.review_id) if other.pinned_item == look.pinned_item]
-    remade = remake(view, look, keep, review.budget, {item_id for other in others for item_id in other.item_ids})
+    avoid = {item_id for other in others for item_id in other.item_ids}
+    remade = remake(view, look, keep, review.budget, avoid, store.versions(look_id))
     changed = {"items": remade.items, "judged": remade.judged, "state": "draft"}
     return store.change(look_id, who, etag=etag, label="made again", **changed)[1]
 
@@ -199,10 +228,21 @@ def _complete(
     avoid: Collection[str],
     count: int,
     slots: Sequence[str] = (),
+    unlike: Collection[frozenset[str]] = (),
 ) -> list[Look]:
+    """Looks around items, best first. unlike: looks, as sets of ids, that are not made again."""
     excluded = tuple(sorted(item_id for item_id in avoid if item_id in view.index.row_of and item_id not in item_ids))
     filters = Filters(exclude=excluded, in_stock=view.index.shelf.stock is not None)
     looks = view.stylist.complete(
-        item_ids, slots=slots, filters=filters, budget=budget, k=count, diversity=DIVERSITY, common=0
+        item_ids,
+        slots=slots,
+        filters=filters,
+        budget=budget,
+        k=count + len(unlike),
+        diversity=DIVERSITY,
+        common=0 if count > 1 else None,
     )
-    return sorted(looks, key=lambda look: -look.score)
+    other = [look for look in looks if frozenset(look.item_ids) not in unlike][:count]
+    if not other:
+        raise CatalogueError(f"there is no further look with {' and '.join(item_ids)}; all others were made before")
+    return sorted(other, key=lambda look: -look.score)

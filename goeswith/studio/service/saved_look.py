@@ -8,7 +8,12 @@ from typing import Any
 from goeswith.studio.service.limits import LOOK_ITEMS, LOOK_TAGS, NOTE_LENGTH, TAG_LENGTH, TEXT_LENGTH
 from goeswith.studio.service.refusals import Refused
 
+NAMED = 60
+"""Letters of a look's name in a sentence about it."""
 STATES = ("draft", "approved", "rejected", "live")
+"""Product pages show looks that are approved, and before them those that are live."""
+STATE_WORDS = {"live": "shown first"}
+"""State → what pages call it, where that is another word."""
 
 
 @dataclass(frozen=True)
@@ -74,8 +79,9 @@ class Change:
     @property
     def sentence(self) -> str:
         """What was done, as a sentence without its stop."""
-        how = {"live": "is live", "draft": "is a draft again"}.get(self.what, f"was {self.what}")
-        return f"“{self.name}” {how}"
+        how = {"live": "is shown first", "draft": "is a draft again"}.get(self.what, f"was {self.what}")
+        name = self.name if len(self.name) <= NAMED else f"{self.name[: NAMED - 1].rstrip()}…"
+        return f"“{name}” {how}"
 
 
 def checked(look: SavedLook) -> SavedLook:

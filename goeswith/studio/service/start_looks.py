@@ -26,8 +26,11 @@ def stored_looks(view: CatalogueView) -> list[list[str]] | None:
     looks = stored.get("looks")
     if stored.get("build") != view.index.info["build"] or not isinstance(looks, list):
         return None
-    rows = view.index.row_of
-    return [look for look in looks if isinstance(look, list) and look and all(item_id in rows for item_id in look)]
+    rows, stock = view.index.row_of, view.index.shelf.stock
+    known = [look for look in looks if isinstance(look, list) and look and all(item_id in rows for item_id in look)]
+    if stock is not None and not all(stock[rows[item_id]] for look in known for item_id in look):
+        return None  # of a version that did not ask for what is in stock
+    return known
 
 
 @once

@@ -50,7 +50,10 @@ function replace(id, page, aloud) {
     rail.replaceChildren(...before.childNodes);
     rail.classList.add("busy");
   }
-  for (const box of all("[data-keep]", fresh)) box.checked = document.getElementById(box.id)?.checked ?? box.checked;
+  for (const field of all("[data-keep]", fresh)) {
+    const kept = field.type === "checkbox" ? "checked" : "value";
+    field[kept] = document.getElementById(field.id)?.[kept] ?? field[kept];
+  }
   document.dispatchEvent(new CustomEvent("part-leaves", { detail: id }));
   old.replaceWith(fresh);
   document.dispatchEvent(new CustomEvent("part-arrives", { detail: id }));

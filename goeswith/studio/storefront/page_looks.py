@@ -60,13 +60,19 @@ class Reviewed:
 
     def looks(self, row: int, made: Made, limit: int) -> list[PageLook]:
         """The looks on the page of an item: approved ones, then made ones; none twice and none that was rejected."""
-        approved = self.approved.get(row, [])
-        seen = {frozenset(look.rows) for look in approved}
-        return [*approved, *(look for look in self.allowed(made.looks) if frozenset(look.rows) not in seen)][:limit]
+        return once([*self.approved.get(row, ()), *self.allowed(made.looks)])[:limit]
 
     def allowed(self, looks: Sequence[PageLook]) -> list[PageLook]:
         """Those that nobody rejected."""
         return [look for look in looks if frozenset(look.rows) not in self.rejected]
+
+
+def once(looks: Sequence[PageLook]) -> list[PageLook]:
+    """Of looks with the same items, the first."""
+    first: dict[frozenset[int], PageLook] = {}
+    for look in looks:
+        first.setdefault(frozenset(look.rows), look)
+    return list(first.values())
 
 
 class PageLooks:
@@ -146,7 +152,7 @@ def reviewed(view: CatalogueView, store: Looks) -> Reviewed:
     """What people decided. Looks with an item that is gone or sold out, or with an uploaded photo, are left out.
 
     On the page of an item, looks come first that are pinned to it, then those that are live, then those that begin
-    with the item, then the latest.
+    with the item, then the latest. The same items that were approved twice are one look.
     """
     arrays, size = view.index.shelf, view.index.size
     ranked: dict[int, list[tuple[tuple[bool, int, bool], PageLook]]] = defaultdict(list)
@@ -161,7 +167,9 @@ def reviewed(view: CatalogueView, store: Looks) -> Reviewed:
             look = PageLook(saved.look_id, approved=True, name=saved.name, rows=rows)
             for position, row in enumerate(rows):
                 ranked[row].append((_rank(saved, position), look))
-    approved = {row: [look for _, look in sorted(pairs, key=lambda pair: pair[0])] for row, pairs in ranked.items()}
+    approved = {
+        row: once([look for _, look in sorted(pairs, key=lambda pair: pair[0])]) for row, pairs in ranked.items()
+    }
     return Reviewed(approved, frozenset(rejected))
 
 

@@ -27,7 +27,7 @@ def shown_item(view: CatalogueView, row: int, address: Address) -> dict[str, Any
     if (texts["product_id"] or "").startswith(COMPUTED):  # made up by the index
         texts["product_id"] = None
     return {
-        "item_id": values["item_id"], **texts, "titles": _titles(values), "link": _link(values),
+        "item_id": values["item_id"], **texts, "titles": _titles(values), "link": link_of(values),
         "image": picture(view, row, address),
         "price": amount(values["price"]), "regular_price": amount(values.get("regular_price")),
         "in_stock": _in_stock(view, row, values), "sizes": listed(_text(values.get("sizes"))),
@@ -73,7 +73,7 @@ def _text(value: Any) -> str | None:
     return str(value).strip() or None if value is not None else None
 
 
-def _link(values: dict[str, Any]) -> str | None:
+def link_of(values: dict[str, Any]) -> str | None:
     """The page of a product; nothing that a browser would run."""
     link = next((str(values[name]).strip() for name in LINKS if values.get(name)), "")
     try:
