@@ -134,7 +134,7 @@ def _above_floors(by_recipe: Mapping[str, Kept], ablations: Mapping[str, Kept]) 
     if not parts:
         return "No model has been measured beside floors."
     return (
-        f"By AUC on the hardest questions (exhaustive where it says so, else one question an outfit), the best model "
+        f"By AUC on the hardest questions (exhaustive where it says so, else one question per outfit), the best model "
         f"measured is {'; '.join(parts)}."
     )
 

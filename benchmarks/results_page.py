@@ -50,7 +50,7 @@ TITLES = {
 }
 NOTES = {
     "mango-search-further": "CSA-Net, Type-Aware, SCE-Net and ADD-GNN without graph have the settings that the search "
-    "above chose for them. They were trained anew by later code, which trains faster and draws dropout in another "
+    "above chose for them. They were trained again by later code, which trains faster and draws dropout in another "
     "order, so that their numbers differ a little from those above. OutfitTransformer has two of its six layers, for "
     "time.",
 }

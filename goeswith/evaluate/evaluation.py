@@ -20,7 +20,7 @@ from goeswith.evaluate.external import Outside, read_answers
 from goeswith.evaluate.reliability import Reliability, calibrated
 from goeswith.evaluate.retrieval_report import survey
 from goeswith.models import Scorer
-from goeswith.scores import Difference, Score
+from goeswith.scores import Column, Difference, Score
 from goeswith.train.run import Run
 from goeswith.train.scorers import RunScorer
 
@@ -182,14 +182,16 @@ def _over_floors(first: Report, floors: Sequence[Report], dataset: Dataset) -> l
         ]
         if rivals:
             strongest = floors[max(rivals)[1]]
-            lines += compare(*(_of_kind(each, task, negatives) for each in (first, strongest)))
+            measures = {score.column for score in strongest.summary if score.column[:2] == (task, negatives)}
+            lines += compare(*(_part(each, measures) for each in (first, strongest)))
     return lines
 
 
-def _of_kind(whole: Report, task: str, negatives: str) -> Report:
-    """What a report says of one kind of questions."""
+def _part(whole: Report, measures: set[Column]) -> Report:
+    """What a report says by some measures of one kind of questions."""
+    task, negatives, _ = next(iter(measures))
     rows = whole.rows.filter(task=task, negatives=negatives)
-    return replace(whole, rows=rows, summary=[each for each in whole.summary if each.column[:2] == (task, negatives)])
+    return replace(whole, rows=rows, summary=[score for score in whole.summary if score.column in measures])
 
 
 def _retrieval(

@@ -102,7 +102,7 @@ TRAVELS = {"words": curve(none=(0.0139, "higher"), shuffled=(0.0168, "higher"))}
 
 def test_five_sentences_say_what_the_numbers_say():
     assert conclusions({"mango": recipe_results()}, {}, TRAVELS) == [
-        "By AUC on the hardest questions (exhaustive where it says so, else one question an outfit), the best model "
+        "By AUC on the hardest questions (exhaustive where it says so, else one question per outfit), the best model "
         "measured is above the strongest floor on MANGO (0.801 against 0.612).",
         "Two-tower has not been compared with peers over 5 seeds.",
         "Records of the items (columns, counts, picture files) reach, without looking at a garment, 0.612 on MANGO.",
