@@ -219,7 +219,7 @@ def test_a_photo_goes_on_the_board(page, tmp_path):
     keep.click()
     page.locator("#verdict").wait_for()
     page.evaluate("document.querySelector('[data-undo]').hidden = false")
-    page.evaluate("document.querySelector('.save summary').append(' changes')")
+    page.evaluate("document.querySelector('.save summary').lastChild.textContent = ' Saved'")
     assert page.evaluate("document.documentElement.scrollWidth") <= 390
     page.set_viewport_size({"width": 1440, "height": 900})
     expect(page.get_by_role("link", name="My blouse", exact=True)).to_have_count(1)
