@@ -171,9 +171,11 @@ def _over_floors(first: Report, floors: Sequence[Report], dataset: Dataset) -> l
 
     A floor to which something gives the answers away is none.
     """
+    firsts: dict[tuple[str, str], Column] = {}
+    for score in first.summary:
+        firsts.setdefault((score.task, score.negatives), score.column)
     lines = []
-    for (task, negatives), scores in itertools.groupby(first.summary, key=lambda score: score.column[:2]):
-        column = next(scores).column
+    for kind, column in firsts.items():
         rivals = [
             (score.value, number)
             for number, each in enumerate(floors)
@@ -182,7 +184,7 @@ def _over_floors(first: Report, floors: Sequence[Report], dataset: Dataset) -> l
         ]
         if rivals:
             strongest = floors[max(rivals)[1]]
-            measures = {score.column for score in strongest.summary if score.column[:2] == (task, negatives)}
+            measures = {score.column for score in strongest.summary if (score.task, score.negatives) == kind}
             lines += compare(*(_part(each, measures) for each in (first, strongest)))
     return lines
 

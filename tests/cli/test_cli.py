@@ -65,7 +65,10 @@ def test_questions_audit_train_evaluate_and_score(shell: Shell, world: Path, run
     assert values["popularity", "exhaustive", "auc"] == pytest.approx(0.5, abs=0.1)
     assert {name for name, *_ in values} >= {"chance", mine, other, f"{mine} + shortlist"}
     assert {line["task"] for line in info["compared"]} >= {"anchor", "rest", "exhaustive"}
-    assert info["compared"]
+    columns = [tuple(line[name] for name in ("task", "negatives", "metric", "against")) for line in info["compared"]]
+    assert len(columns) == len(set(columns))
+    for task in ("anchor", "rest", "exhaustive"):  # the other run, and one floor: the strongest
+        assert len({line["against"] for line in info["compared"] if line["task"] == task}) == 2
     rows = pl.read_parquet(tmp_path / "rows" / f"{mine}-test-fitb-category.parquet")
     assert (tmp_path / "rows" / f"{other}-test-fitb-category.parquet").exists()
     fitb = next(
