@@ -22,7 +22,8 @@ CATALOGUE = Catalogue(pl.DataFrame({"item_id": IDS, "category": ["one"] * len(ID
 
 def lists(ids: list[str]) -> st.SearchStrategy[dict[str, list[str]]]:
     outfit = st.lists(st.sampled_from(ids), min_size=2, max_size=5, unique=True)
-    name = st.text(st.characters(codec="utf-8", exclude_categories=["C", "Z"]), min_size=1, max_size=6)
+    letters = st.characters(codec="utf-8", exclude_categories=["C", "Z"])
+    name = st.text(letters, min_size=1, max_size=6).filter(lambda text: text[0] != "'")  # which spreadsheets want
     return st.dictionaries(name, outfit, min_size=1, max_size=5)
 
 
