@@ -152,7 +152,9 @@ def test_with_a_key_for_product_pages_the_snippet_is_the_script_of_the_pinned_pr
             return html.unescape(client.get(f"/looks/share?look={look}").text)
 
         assert "once it is approved" in share()
+        assert "Nobody but this studio can see the look." in share()
         client.patch(f"/v1/looks/{look}", json={"state": "approved"})
+        assert "Product pages may show the look." in share()
         client.post(f"/v1/looks/{look}/link")
         assert "Pin the look to an item above" in share()
         assert "<iframe" not in share()

@@ -162,12 +162,12 @@ def remake(
     if not staying:
         raise Refused(422, "too_few_items", "lock at least one piece, so that there is a look to make around it")
     slots = [piece.group or piece.category for piece in look.items if piece.item_id not in staying]
-    worn = {item_id for before in earlier for item_id in before.item_ids}
+    used = {item_id for before in earlier for item_id in before.item_ids}
     unlike = {frozenset(before.item_ids) for before in (look, *earlier)}
     others = {*avoid, *look.item_ids} - {*staying}
     remade: Look | None = None
     with suppress(CatalogueError):
-        remade = _complete(view, staying, budget, {*others, *worn} - {*staying}, 1, slots, unlike)[0]
+        remade = _complete(view, staying, budget, {*others, *used} - {*staying}, 1, slots, unlike)[0]
     if remade is None or len(remade.item_ids) < len(look.items):  # no new piece is left for a slot
         remade = _complete(view, staying, budget, others, 1, slots, unlike)[0]
     return saved(view, remade, look.name, look.pinned_item)
