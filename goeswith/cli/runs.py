@@ -107,10 +107,11 @@ def train(
     )
     if not is_first():
         return
-    result = run.config["result"]
+    result, more = run.config["result"], run.learned_from[1:]
+    again = f", then trained with the {' and '.join(more)} outfits too" if more else ""
     typer.echo(
         f"{out}: best epoch {result['best_epoch']} of {result['epochs']}, "
-        f"validation AUC {result['valid_auc']:.4f}, {result['seconds']:.0f} s"
+        f"validation AUC {result['valid_auc']:.4f}{again}, {result['seconds']:.0f} s"
     )
 
 
@@ -167,9 +168,9 @@ def _epochs(stage: str) -> Progress:
 
     def print_epoch(epoch: int, epochs: int, measured: dict[str, float]) -> None:
         training_auc = f" (training {measured['train_auc']:.4f})" if "train_auc" in measured else ""
+        auc = f"validation AUC {measured['valid_auc']:.4f}{training_auc}, " if "valid_auc" in measured else ""
         typer.echo(
-            f"{stage} {epoch}/{epochs}: loss {measured['loss']:.4f}, "
-            f"validation AUC {measured['valid_auc']:.4f}{training_auc}, {measured['pairs_per_second']:.0f} pairs/s",
+            f"{stage} {epoch}/{epochs}: loss {measured['loss']:.4f}, {auc}{measured['pairs_per_second']:.0f} pairs/s",
             err=True,
         )
 

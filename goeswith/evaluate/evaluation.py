@@ -94,20 +94,22 @@ def evaluate(
     """
     if run is None and not scores:
         raise ConfigError("there is nothing to evaluate; give a run, or files of scores")
-    runs = [each for each in (run, against) if each is not None]
+    named = [each for each in (run, against) if each is not None]
     paths = list(dict.fromkeys(map(Path, scores)))
     files = list(map(Path, questions)) or _test_questions(dataset)
     question_sets = [read_questions(file, dataset.catalogue) for file in files]
+    splits = {each.info.get("split", "test") for each in question_sets}
+    runs = [each.measurable(dataset, splits) for each in named]
     features = load_features(dataset, runs[0].config["encoder"]) if runs else features_if_any(dataset)
     floors = yardsticks(dataset, features)
-    names = _unique_names(runs, paths, [floor.name for floor in floors.values()])
+    names = _unique_names(named, paths, [floor.name for floor in floors.values()])
     run_names, path_names = names[: len(runs)], names[len(runs) :]
     outside = [
         read_answers(path, question_sets, name=name, allow_incomplete=allow_incomplete)
         for path, name in zip(paths, path_names, strict=True)
     ]
     run_scorers = [_scorer(*named, dataset, features) for named in zip(runs, run_names, strict=True)]
-    taught = run.taught(run_scorers[0], dataset.catalogue) if run else None
+    taught = runs[0].taught(run_scorers[0], dataset.catalogue) if run else None
     scorers: list[Scorer] = [*run_scorers, taught] if taught else [*run_scorers]
     summary: list[Score] = []
     reports: dict[str, list[Report]] = {}
@@ -124,10 +126,15 @@ def evaluate(
         reports[next(stem for stem in stems if stem not in reports)] = measured
     retrieved: list[Score] = []
     if retrieval and scorers and not questions:
-        retrieved, floored, plain = _retrieval(dataset, floors, scorers, features)
+        fitted = all("valid" not in each.learned_from for each in runs)
+        retrieved, floored, plain = _retrieval(dataset, floors, scorers, features, fitted=fitted)
         compared += _differences(plain) + (_over_floors(plain[0], floored, dataset) if plain else [])
         reports.setdefault("retrieval", []).extend(plain)
-    calibration = {scorer.name: held for scorer in run_scorers if (held := calibrated(scorer, dataset))}
+    calibration = {
+        scorer.name: held
+        for scorer, each in zip(run_scorers, runs, strict=True)
+        if "valid" not in each.learned_from and (held := calibrated(scorer, dataset))
+    }
     notes = {name: each.notes for name, each in zip(run_names, runs, strict=True)}
     return Evaluation(summary, retrieved, compared, reports, calibration, outside, notes)
 
@@ -197,11 +204,16 @@ def _part(whole: Report, measures: set[Column]) -> Report:
 
 
 def _retrieval(
-    dataset: Dataset, floors: Mapping[str, Scorer], scorers: Sequence[Scorer], features: Features | None
+    dataset: Dataset,
+    floors: Mapping[str, Scorer],
+    scorers: Sequence[Scorer],
+    features: Features | None,
+    *,
+    fitted: bool,
 ) -> tuple[list[Score], list[Report], list[Report]]:
     """The scores of retrieval, floors first, the floors' reports, and the scorers' without corrections."""
     usable = features.present if features else np.ones(len(dataset.catalogue), bool)
-    answered, measured = survey(dataset, floors, scorers, usable)
+    answered, measured = survey(dataset, floors, scorers, usable, fitted=fitted)
     names = {scorer.name for scorer in scorers}
     scores = [score for each in answered + measured for score in each.summary]
     return scores, answered, [each for each in measured if each.scorer in names]

@@ -110,16 +110,17 @@ def survey(
     usable: np.ndarray,
     *,
     split: str = "test",
+    fitted: bool = True,
 ) -> tuple[list[Report], list[Report]]:
     """What floors and some scorers find and offer, the scorers also with corrections: see `measure_floor`, `measure`.
 
-    Nothing where nothing can be asked.
+    Nothing where nothing can be asked. fitted: with corrections, which are fitted on validation outfits.
     """
     questions = ask(dataset, usable, split=split)
     if questions is None:
         return [], []
     floor_reports = [report for floor in floors.values() for report in measure_floor(floor, questions)]
-    return floor_reports, [report for scorer in scorers for report in measure(scorer, questions, fitted=True)]
+    return floor_reports, [report for scorer in scorers for report in measure(scorer, questions, fitted=fitted)]
 
 
 def measure_floor(floor: Scorer, questions: RetrievalQuestions) -> list[Report]:

@@ -185,7 +185,7 @@ def _answer(run: Run, dataset: Dataset, training: Training) -> None:
     retrieved = _stale_retrieval(dataset, training, whole) if whole else None
     if not stale and retrieved is None:
         return
-    student = run.scorer(dataset)
+    student = run.measurable(dataset).scorer(dataset)
     scorers: list[Scorer] = [student]
     if training.rules:
         taught = run.taught(student, dataset.catalogue)

@@ -50,6 +50,7 @@ TRAINING = {
     "correct_popularity": True,
     "epochs": 30,
     "patience": 30,
+    "keep": "one-standard-error",
     "batch_size": 512,
     "optimiser": "adamw",
     "learning_rate": 2e-3,

@@ -7,7 +7,7 @@ import json
 import os
 import shutil
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, cast
 
@@ -32,7 +32,7 @@ from goeswith.shop.shards import Updated, digest, encode, keys, old_states
 from goeswith.shop.states import read_states, write_states
 from goeswith.shop.taste import Taste
 from goeswith.train.export import save
-from goeswith.train.run import Run
+from goeswith.train.run import HELD_OUT, Run
 from goeswith.train.scorers import RunScorer
 
 
@@ -96,13 +96,16 @@ def _write(
 ) -> None:
     """All files of an index into `folder`, from where it will be moved to `out`."""
     save(intake.run, folder / "model")
+    measurable = intake.run.measurable(intake.dataset, HELD_OUT_SPLITS)
+    if measurable is not intake.run:
+        save(measurable, folder / HELD_OUT)
     counted = _write_items(intake, folder, say)
     marks = np.concatenate([load_file(path)["marks"] for path in shards])
     build = digest(FORMAT.to_bytes(2, "little"), intake.weights, intake.catalogue.fingerprint, marks.tobytes())[:32]
     hidden = (len(intake), *intake.shape), (load_file(path)["hidden"] for path in shards)
     write_states(folder / "states.safetensors", build, hidden, marks, intake.codes, intake.present)
     vectors = _write_vectors(intake, shards, folder, out, where, say)
-    _fit(intake, folder, build, say)
+    _fit(intake, measurable, folder, build, say)
     names = sorted(str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file())
     info = {
         "format": FORMAT,
@@ -226,6 +229,10 @@ def _link(source: str, dest: str) -> None:
         shutil.copy2(source, dest)
 
 
+HELD_OUT_SPLITS = ("valid", "test")
+"""Splits whose outfits say what the scores of a model are worth."""
+
+
 @dataclass(frozen=True)
 class _InDatasetOrder:
     """The index's scorer, with the data set's row numbers. row_of: (U,) row of the index by theirs."""
@@ -245,23 +252,42 @@ class _InDatasetOrder:
         return self.scorer.score(self.row_of[items], mask)
 
 
-def _fit(intake: Intake, folder: Path, build: str, say: Callable[[str], None] | None) -> None:
+def _fit(intake: Intake, measurable: Run, folder: Path, build: str, say: Callable[[str], None] | None) -> None:
     """Write what is learnt from the data set's outfits: grammar.json, and scale.json and taste.safetensors, if any.
 
     If they are too few for a scale, the log says so.
+
+    measurable: the run, or the one before it learned from validation outfits too: what a score means, and how much
+    popularity and categories count beside it, can only be seen on outfits that are new to a model.
     """
     dataset = intake.dataset
     grammar = Grammar.learn(dataset.catalogue, dataset.outfits)
     (folder / "grammar.json").write_text(grammar.to_json() + "\n")
     states, present = read_states(folder / "states.safetensors", build, "build it again", mapped=True)
     own = RunScorer(intake.run.title, intake.run.model, states.to(intake.run.device), present)
-    scorer = _InDatasetOrder(own, np.argsort(intake.order))
+    scorer = served = _InDatasetOrder(own, np.argsort(intake.order))
+    if measurable is not intake.run:
+        scorer = replace(served, scorer=_scorer_of(measurable, dataset, folder.with_name(HELD_OUT)))
     scale = Scale.fit(scorer, dataset)
     if scale is not None:
         (folder / "scale.json").write_text(scale.to_json() + "\n")
     servable = intake.present & (intake.codes != len(intake.run.vocabulary.categories))
     taste = Taste.fit(scorer, dataset, servable[scorer.row_of])
     if taste is not None:
+        if scorer is not served:
+            taste = taste.of(served, dataset, servable[served.row_of])
         taste.in_order(intake.order).save(folder / "taste.safetensors")
         if say:
             say(str(taste))
+
+
+def _scorer_of(run: Run, dataset: Dataset, folder: Path) -> RunScorer:
+    """A run over the catalogue in the order of an index, whose states are written into `folder` and read from there."""
+    folder.mkdir(exist_ok=True)
+    intake = Intake(run, dataset)
+    shards, _ = encode(intake, None, folder, None)
+    hidden = (len(intake), *intake.shape), (load_file(path)["hidden"] for path in shards)
+    marks = np.concatenate([load_file(path)["marks"] for path in shards])
+    write_states(folder / "states.safetensors", intake.weights, hidden, marks, intake.codes, intake.present)
+    states, present = read_states(folder / "states.safetensors", intake.weights, "build it again", mapped=True)
+    return RunScorer(run.title, run.model, states.to(run.device), present)

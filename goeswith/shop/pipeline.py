@@ -21,6 +21,7 @@ from goeswith.data.encoders.encode import encode, usual_encoders
 from goeswith.data.features import load_features
 from goeswith.data.freeze import PLAN, file_stem, freeze
 from goeswith.data.importing import import_data
+from goeswith.data.outfits import SPLITS
 from goeswith.errors import TOO_FEW_OUTFITS, DataError, GoeswithError
 from goeswith.files import fresh_file, read_json, sha256, sole
 from goeswith.models import DEFAULT
@@ -39,6 +40,7 @@ MARK = "build.json"
 STAGES = ("import", "encode", "questions", "train", "index", "looks")
 
 Progress = Callable[[int, int], None]
+Epochs = Callable[[int, int, dict[str, float]], None]
 Say = Callable[[str, str], None]
 """Called with the name of a stage and one line about it."""
 
@@ -117,7 +119,7 @@ def build(
         _ask(dataset, seed, say, progress("questions"))
         run = Run(model) if model else None
         if run is None and {"train", "valid"} <= set(dataset.outfits.splits):
-            run = _train(dataset, out, settings, "+".join(encoders), seed, say, progress("train"))
+            run = _train(dataset, out, settings, "+".join(encoders), seed, say, progress)
         weak = None if run is None or model else _no_better_than_guessing(run, dataset)
         if run is None or weak is not None:
             run = _start(dataset, out, parsed, encoders, weak, say, progress)
@@ -222,12 +224,20 @@ def _no_better_than_guessing(run: Run, dataset: Dataset) -> float | None:
 
 
 def _train(
-    dataset: Dataset, out: Path, settings: Sequence[str], encoder: str, seed: int, say: Say, progress: Progress
+    dataset: Dataset,
+    out: Path,
+    settings: Sequence[str],
+    encoder: str,
+    seed: int,
+    say: Say,
+    progress: Callable[[str], Progress],
 ) -> Run | None:
     """The default model, trained on the outfits of the data set; one that is there and fits is taken as it is.
 
-    None where the outfits are too few.
+    It is measured on outfits held out, and then trained anew on all outfits: a shop has few, and wants all its looks
+    to be known. None where the outfits are too few.
     """
+    settings = [f"learn_from={'+'.join(SPLITS)}", *settings]
     # A catalogue may change every night; the model is trained again only where the outfits or the settings do.
     key = json.dumps([sha256(dataset.path / "outfits.parquet"), [*settings], encoder, seed])
     folder = out / "runs" / hashlib.sha256(key.encode()).hexdigest()[:12]
@@ -242,7 +252,7 @@ def _train(
                 folder,
                 settings=[*settings, f"seed={seed}"],
                 encoder=encoder,
-                say=lambda _: lambda epoch, epochs, measured: progress(epoch, epochs),
+                say=_bars(progress),
             )
         except DataError as error:
             if error.reason != TOO_FEW_OUTFITS:
@@ -250,8 +260,19 @@ def _train(
             shutil.rmtree(folder, ignore_errors=True)
             return None
     result = run.config["result"]
-    say("train", f"{DEFAULT}: validation AUC {result['valid_auc']:.3f}, best epoch {result['best_epoch']}")
+    more = "; then trained on all outfits" if run.learned_from != ("train",) else ""
+    say("train", f"{DEFAULT}: validation AUC {result['valid_auc']:.3f}, best epoch {result['best_epoch']}{more}")
     return run
+
+
+def _bars(progress: Callable[[str], Progress]) -> Callable[[str], Epochs]:
+    """A bar of its own for each stage of the training."""
+
+    def of_stage(stage: str) -> Epochs:
+        bar = progress(stage.replace(DEFAULT, "train"))
+        return lambda epoch, epochs, measured: bar(epoch, epochs)
+
+    return of_stage
 
 
 def _changed_since(folder: Path, dataset: Dataset, encoder: str) -> bool:

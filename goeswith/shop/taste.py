@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import json
 import logging
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -77,15 +77,15 @@ class Taste:
         usable: (U,) bool by row of the data set, items that can be offered.
         """
         catalogue, outfits = dataset.catalogue, dataset.outfits
-        train, valid = (outfits.take(outfits.splits == split) for split in ("train", "valid"))
+        valid = outfits.take(outfits.splits == "valid")
         pools = group_pools(catalogue, usable)
-        if not len(train) or not len(valid.keep(usable)[0]):
+        if not (outfits.splits == "train").any() or not len(valid.keep(usable)[0]):
             return None
         drawn = [draw_gaps(valid, pools, anchor=anchor, most=MOST, budget=BUDGET) for anchor in (True, False)]
         if min(map(len, drawn)) < LEAST:
             return None
         habits = Habits.learn(dataset)
-        hubs = hubs_of(scorer, draw_gaps(train, pools, anchor=True, most=2 * MOST, budget=2 * BUDGET))
+        hubs = _hubs(scorer, dataset, usable)
         tasks = zip(("anchor", "rest"), drawn, strict=True)
         blocks, scales = together({task: habits.judged(scorer, gaps, hubs) for task, gaps in tasks})
         setting = fit_shortlist(blocks)
@@ -105,6 +105,10 @@ class Taste:
             recall=(recall(blocks, plain), recall(blocks, setting)),
             distinct=(distinct(blocks, plain), distinct(blocks, setting)),
         )
+
+    def of(self, scorer: Scorer, dataset: Dataset, usable: np.ndarray) -> Taste:
+        """The same strengths with the hubs of another scorer: of the model that is served, if another was fitted."""
+        return replace(self, hubs=_hubs(scorer, dataset, usable).astype(np.float32))
 
     def bonus(self, popularity: float | None = None) -> np.ndarray:
         """(U,) float32 what an added item is worth in a look of two items; times `units` in a larger one.
@@ -192,3 +196,10 @@ class Taste:
             f"{self.order_beta:g} for their order, categories {self.gamma:g} for both, fitted on validation: "
             f"recall@10 {before:.3f} without and {after:.3f} with, distinct first answers {few} and {many}"
         )
+
+
+def _hubs(scorer: Scorer, dataset: Dataset, usable: np.ndarray) -> np.ndarray:
+    """(U,) how much higher than others an item scores in a pair, over items of training outfits."""
+    train = dataset.outfits.take(dataset.outfits.splits == "train")
+    pools = group_pools(dataset.catalogue, usable)
+    return hubs_of(scorer, draw_gaps(train, pools, anchor=True, most=2 * MOST, budget=2 * BUDGET))

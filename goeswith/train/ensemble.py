@@ -28,7 +28,7 @@ from goeswith.train.mixture import alone, save_mixture, write_config
 from goeswith.train.mixture_sources import TOWER, describe
 from goeswith.train.run import Run
 from goeswith.train.scorers import RunScorer
-from goeswith.train.settings import TrainConfig
+from goeswith.train.settings import TrainConfig, check_held_out
 from goeswith.train.source import Say
 from goeswith.train.training import finished, locked, train, training_data
 
@@ -66,6 +66,7 @@ def train_ensemble(
     out, settings, begun = Path(out), list(settings), time.monotonic()
     configs = override({"model": TwoTowerConfig(), "train": TrainConfig.of(TOWER)}, settings)
     config = cast(TrainConfig, configs["train"])
+    check_held_out(config, "an ensemble is measured on validation outfits")
     last = config.seed + seeds - 1
     if last > LARGEST:
         raise ConfigError(

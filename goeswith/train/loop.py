@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import logging
+import math
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -33,6 +34,7 @@ from goeswith.train.corruptions import Corrupted, train_pairs, valid_pairs
 from goeswith.train.objectives import GapObjective, NoScoreError, Objective, PairObjective
 from goeswith.train.ranks import Ranks
 from goeswith.train.scoring import encode_rows, score
+from goeswith.train.selection import Selection
 from goeswith.train.settings import TrainConfig, learning_rate, optimiser
 from goeswith.train.source import Knowledge
 
@@ -72,8 +74,9 @@ def fit(
     progress: Progress | None = None,
     device: torch.device | None = None,
     ranks: Ranks = Ranks(),  # noqa: B008
+    epochs: int | None = None,
 ) -> Result:
-    """Train `model` in place and leave it with the weights of its best validation epoch, or of the last one.
+    """Train `model` in place and leave it with the weights of the epoch that `TrainConfig.keep` says.
 
     State is written to `folder` after every epoch, so that an interrupted run resumes and ends with
     bit-identical weights. Selection is on validation outfits only: paired AUC against corruptions drawn
@@ -82,27 +85,31 @@ def fit(
     Args:
         device: what computes, the CPU by default. Chance is drawn on the CPU whatever it is, but for dropout.
         ranks: the processes that share the training; the first of them writes and reports.
+        epochs: train exactly so many, without validation outfits, and keep the last weights; `Result.valid_auc` is nan.
 
     Raises:
         ModelError: the loss is no longer finite.
         DataError: a split is empty, or the negatives cannot be drawn.
     """
-    loop = Loop(model, data, config, folder, knowledge, device, ranks)
+    loop = Loop(model, data, config, folder, knowledge, device, ranks, epochs)
     loop.resume()
     with _tensorboard(folder) if ranks.first else contextlib.nullcontext(_nowhere) as log_value:
-        while loop.epoch < loop.limit and (loop.stale < config.patience or config.keep == "last"):
+        while not loop.finished:
             measured = loop.run_epoch()
             loop.save()
             for name, value in measured.items():
                 log_value(name, value, loop.epoch)
             if progress and ranks.first:
                 progress(loop.epoch, loop.limit, measured)
-    if config.keep == "best":
-        model.load_state_dict(loop.best)
-        loop.knowledge.load_state_dict(loop.best_knowledge)
-    chosen = loop.history[-1] if config.keep == "last" else max(loop.history, key=lambda row: row["valid_auc"])
+    chosen = loop.history[-1]
+    if config.keep != "last" and epochs is None:
+        model.load_state_dict(loop.kept)
+        loop.knowledge.load_state_dict(loop.kept_knowledge)
+        chosen = loop.history[loop.selection.epoch - 1]
     seconds = round(sum(row["seconds"] for row in loop.history), 2)
-    return Result(int(chosen["epoch"]), chosen["valid_auc"], loop.epoch, seconds, loop.unservable, loop.history)
+    return Result(
+        int(chosen["epoch"]), chosen.get("valid_auc", math.nan), loop.epoch, seconds, loop.unservable, loop.history
+    )
 
 
 class Loop:
@@ -117,16 +124,22 @@ class Loop:
         knowledge: Sequence[Knowledge] = (),
         device: torch.device | None = None,
         ranks: Ranks = Ranks(),  # noqa: B008
+        epochs: int | None = None,
     ) -> None:
+        if config.learn_from != "train" and epochs is None:
+            raise ConfigError(
+                f"learn_from={config.learn_from} needs outfits held out to know when to stop, which goeswith train keeps "
+                "for a single model without teachers; leave it out"
+            )
         for name, outfits in (("train", data.train), ("valid", data.valid)):
-            if not len(outfits):
+            if not len(outfits) and (name == "train" or epochs is None):
                 raise DataError(
                     f"the {name} split has no usable outfit; import the data with another seed, or more outfits",
                     reason=TOO_FEW_OUTFITS,
                 )
         keep_memory()
         self.memory = FreeMemory()
-        self.device, self.ranks = device or torch.device("cpu"), ranks
+        self.device, self.ranks, self.epochs = device or torch.device("cpu"), ranks, epochs
         self.model, self.data, self.config, self.folder = model, data.to(self.device), config, folder
         self.sources = list(knowledge)
         self.knowledge = nn.ModuleList(cast(list[nn.Module], self.sources)).to(self.device)
@@ -143,9 +156,11 @@ class Loop:
         learning = [part for part in (model, self.knowledge, self.softmax) if part is not None]
         self.parameters = [p for part in learning for p in part.parameters() if p.requires_grad]
         self.optimiser = optimiser(self.parameters, config)
-        self.valid, self.training_sample = valid_pairs(data, config), train_pairs(data, config)
-        self.best: Tensors = {}
-        self.best_knowledge: Tensors = {}
+        self.valid = valid_pairs(data, config) if epochs is None else None
+        self.training_sample = train_pairs(data, config) if epochs is None else None
+        self.kept: Tensors = {}
+        self.kept_knowledge: Tensors = {}
+        self.selection = Selection(config.keep)
         self.history: list[dict[str, float]] = []
         self.unservable = 0
 
@@ -155,6 +170,12 @@ class Loop:
         return len(self.history)
 
     @property
+    def finished(self) -> bool:
+        """Whether no further epoch is to come."""
+        patient = self.epochs is not None or self.config.keep == "last" or self.stale < self.config.patience
+        return self.epoch >= self.limit or not patient
+
+    @property
     def stale(self) -> int:
         """Epochs since the best one."""
         return _since_best(self.history)
@@ -162,6 +183,8 @@ class Loop:
     @property
     def limit(self) -> int:
         """The most epochs there will be, as far as is known: see `TrainConfig.extend`."""
+        if self.epochs is not None:
+            return self.epochs
         epochs = self.config.epochs
         if self.config.schedule == "constant":
             for _ in range(self.config.extend):
@@ -195,12 +218,14 @@ class Loop:
             )
         trained = time.perf_counter() - started
         self.expect_sane("the weights have grown without end")
-        auc = self.validate()
-        if not self.history or auc > max(row["valid_auc"] for row in self.history):
-            self.best, self.best_knowledge = _copied(self.model.state_dict()), _copied(self.knowledge.state_dict())
-        measured = {"epoch": self.epoch + 1, "loss": total / max(seen, 1), "valid_auc": auc}
-        if len(self.training_sample):
-            measured["train_auc"] = self.paired_auc(self.training_sample)
+        measured = {"epoch": self.epoch + 1, "loss": total / max(seen, 1)}
+        if self.valid is not None:
+            wins = self.wins(self.valid)
+            if self.selection.keeps(self.epoch + 1, wins):
+                self.kept, self.kept_knowledge = _copied(self.model.state_dict()), _copied(self.knowledge.state_dict())
+            measured["valid_auc"] = float(wins.mean())
+        if self.training_sample is not None and len(self.training_sample):
+            measured["train_auc"] = float(self.wins(self.training_sample).mean())
         measured["seconds"] = round(time.perf_counter() - started, 3)
         measured["pairs_per_second"] = round(seen / trained, 1)
         self.history.append(measured)
@@ -274,20 +299,16 @@ class Loop:
             f"lower the learning rate, e.g. --set learning_rate={self.config.learning_rate / 10:g}"
         )
 
-    def validate(self) -> float:
-        """Paired AUC on the fixed validation pairs."""
-        return self.paired_auc(self.valid)
-
     @torch.inference_mode()
-    def paired_auc(self, pairs: Corrupted) -> float:
-        """How often outfits score higher than their corruptions, ties counted half."""
+    def wins(self, pairs: Corrupted) -> Tensor:
+        """(B,) float64 whether an outfit scores higher than its corruption: 1, 0.5 for a tie, 0."""
         self.model.eval()
         (rows, batch), ranks = pairs.both.distinct(), self.ranks
         own = encode_rows(self.model, self.data, rows[ranks.busy(len(rows))])
         states = ItemStates(*(ranks.gather(part, len(rows)) for part in own))
         scores = ranks.gather(score(self.model, states, batch.take(ranks.busy(len(batch)))), len(batch))
-        better = scores[: len(pairs)] - scores[len(pairs) :]
-        return float(((better > 0).cpu().double() + 0.5 * (better == 0).cpu().double()).mean())
+        better = (scores[: len(pairs)] - scores[len(pairs) :]).cpu()
+        return (better > 0).double() + 0.5 * (better == 0).double()
 
     def save(self) -> None:
         """Write everything a later process needs to go on, in one atomic file, and the log."""
@@ -297,8 +318,9 @@ class Loop:
             "model": self.model.state_dict(),
             "knowledge": self.knowledge.state_dict(),
             "softmax": self.softmax.state_dict() if self.softmax is not None else {},
-            "best": self.best,
-            "best_knowledge": self.best_knowledge,
+            "kept": self.kept,
+            "kept_knowledge": self.kept_knowledge,
+            "selection": self.selection.state,
             "optimiser": optimiser_state(self.optimiser),
             "rng": random_state(self.generator, self.device),
         }
@@ -320,7 +342,8 @@ class Loop:
         self.knowledge.load_state_dict(saved.parts.get("knowledge", {}))
         if self.softmax is not None:
             self.softmax.load_state_dict(saved.parts["softmax"])
-        self.best, self.best_knowledge = saved.parts["best"], saved.parts.get("best_knowledge", {})
+        self.kept, self.kept_knowledge = saved.parts.get("kept", {}), saved.parts.get("kept_knowledge", {})
+        self.selection.restore(saved.parts["selection"])
         restore_optimiser(self.optimiser, saved.parts.get("optimiser", {}))
         restore_random(self.generator, saved.parts["rng"])
         self.history, self.unservable = saved.history, saved.unservable
@@ -331,7 +354,8 @@ class Loop:
     def identity(self) -> str:
         """What must be equal for a saved state to belong to this run."""
         shapes = {name: list(value.shape) for name, value in self.model.state_dict().items()}
-        return json.dumps({"train": asdict(self.config), "shapes": shapes, "outfits": self.data.train.fingerprint})
+        own = {"train": asdict(self.config), "shapes": shapes, "outfits": self.data.train.fingerprint}
+        return json.dumps(own | ({} if self.epochs is None else {"epochs": self.epochs}))
 
 
 def _since_best(history: Sequence[Mapping[str, float]]) -> int:

@@ -27,7 +27,7 @@ from goeswith.models.two_tower import TwoTower, TwoTowerConfig
 from goeswith.models.word_lifts import WordLifts
 from goeswith.rules.rules import read_rules
 from goeswith.train.run import Run
-from goeswith.train.settings import TrainConfig
+from goeswith.train.settings import TrainConfig, check_held_out
 from goeswith.train.source import Say
 from goeswith.train.training import train, training_data
 from goeswith.train.trust import TrustConfig
@@ -80,6 +80,7 @@ class Maker:
         configs = {"model": TwoTowerConfig(), "train": TrainConfig.of(TOWER)}
         override(configs, self.teacher_settings)
         self.configs = override({**configs, "mixture": MixtureSettings(), "trust": TrustConfig()}, self.own_settings)
+        check_held_out(self.configs["train"], "a mixture is fitted on validation outfits")
         names = {field.name for kind in (MixtureSettings, TrustConfig) for field in fields(kind)}
         self.towers = [s for s in self.own_settings if s.partition("=")[0].strip() not in names]
         self.data, self.vocabulary, self.left_out = training_data(

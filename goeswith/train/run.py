@@ -1,10 +1,12 @@
 """Run: a folder that holds a trained model, all its settings, its log and, while it trains, its state.
 
-config.json  weights.safetensors  log.jsonl  tensorboard/  state.safetensors  teacher/  rules.toml  rules.safetensors
+config.json  weights.safetensors  log.jsonl  tensorboard/  state.safetensors  teacher/  held-out/  rules.toml
+rules.safetensors
 """
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Unpack
@@ -30,6 +32,8 @@ from goeswith.train.scoring import encode
 if TYPE_CHECKING:
     from goeswith.train.export import Beside
 
+HELD_OUT = "held-out"
+"""Folder in a run that has learned from validation outfits too: the same model before that, see `Run.measurable`."""
 REMEDY = "train the run again"
 SPARE = 1 << 20
 """Numbers that a model may have beside those that its file could hold."""
@@ -92,11 +96,38 @@ class Run:
         return model_class(settings, *numbers)
 
     @property
+    def learned_from(self) -> tuple[str, ...]:
+        """The splits whose outfits it has learned from."""
+        return tuple((self.config.get("train") or {}).get("learn_from", "train").split("+"))
+
+    def measurable(self, dataset: Dataset, splits: Collection[str] = ("test",)) -> Run:
+        """The run to measure on some splits of a data set: itself, unless it has learned from their outfits.
+
+        Then it is the same model as it was before it learned from more than training outfits.
+
+        Raises:
+            ModelError: that one is not there.
+        """
+        own = self.config.get("dataset", {}).get("name") == dataset.name
+        seen = [split for split in self.learned_from[1:] if split in splits]
+        if not own or not seen:
+            return self
+        if not (self.path / HELD_OUT).is_dir():
+            raise ModelError(
+                f"{self.path} has also learned from {' and '.join(seen)} outfits of {dataset.name} and its folder "
+                f"{HELD_OUT} is missing, without which nothing there can measure it; {REMEDY}"
+            )
+        run = Run(self.path / HELD_OUT, self.device)
+        run.title = self.title
+        return run
+
+    @property
     def notes(self) -> str:
         """On what the run was trained, as far as it says so, and on what it is scored."""
         there = self.config.get("computed_on")
         trained = f"trained on {there['device']} in {there['precision']}, " if there else ""
-        return f"{trained}scored on {self.device.type} in fp32"
+        scored = f"{trained}scored on {self.device.type} in fp32"
+        return f"{scored}; as it was before it learned from outfits held out" if self.path.name == HELD_OUT else scored
 
     @property
     def by_group(self) -> bool:

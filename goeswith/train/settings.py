@@ -34,6 +34,9 @@ class TrainConfig:
     pool: draw negatives from the whole ``catalogue`` (as in the papers) or from items ``worn`` in training outfits.
     With ``catalogue``, items that only test outfits wear are never right in training: a model can learn to reject them.
     negatives_per_positive: r. blank: which item is replaced, ``any`` or the ``bottom``, as in triplets.
+    learn_from: outfits of which splits to learn from. Beyond ``train`` the model is trained twice: on the training
+    outfits alone, into ``RUN/held-out``, and then anew on all of these splits for as many epochs as that one was best
+    after. What is served knows every outfit, and `goeswith evaluate` measures the held-out one.
     pairs: learn from every top and bottom worn together instead of from whole outfits.
     outfits: how many training outfits to learn from, drawn at random; a smaller draw is part of a larger one; 0 = all.
     outfits_seed: seed of that draw, so that models of several seeds can learn from the same outfits; -1 = the seed of
@@ -41,8 +44,10 @@ class TrainConfig:
     weighted: if the data set has weights, use each outfit in an epoch as often as its weight says; otherwise once.
     shuffled_items: control, learn from (and select on) outfits in which each item was exchanged for another of its
     category and season: structure and popularity stay, who goes with whom does not.
-    keep: the weights of the ``best`` validation epoch, or of the ``last``, at the end of a schedule; with few
-    validation outfits the best of many epochs is partly the luckiest. ``last`` turns `patience` off.
+    keep: the weights of the ``best`` validation epoch, or of the ``last``, at the end of a schedule. With few
+    validation outfits the best of many epochs is partly the luckiest: ``one-standard-error`` keeps the last epoch that
+    is not worse than the best one by more than a standard error (paired, over validation outfits; the rule is that of
+    Breiman et al., "Classification and Regression Trees", 1984, for later epochs). ``last`` turns `patience` off.
     valid_corruptions: corruptions of each validation outfit, drawn once; more of them help if the outfits are few.
     patience: epochs without a better validation AUC before stopping. optimiser: ``sgd`` has momentum .9.
     extend: how many times training is extended by half of its epochs if the best epoch is among the last tenth; not
@@ -62,13 +67,14 @@ class TrainConfig:
     pool: Literal["catalogue", "worn"] = "catalogue"
     negatives_per_positive: int = 1
     blank: Literal["any", "bottom"] = "any"
+    learn_from: Literal["train", "train+valid", "train+valid+test"] = "train"
     pairs: bool = False
     outfits: int = 0
     outfits_seed: int = -1
     weighted: bool = True
     shuffled_items: bool = False
     epochs: int = 40
-    keep: Literal["best", "last"] = "best"
+    keep: Literal["best", "one-standard-error", "last"] = "best"
     valid_corruptions: int = 2
     patience: int = 6
     extend: int = 0
@@ -104,6 +110,16 @@ class TrainConfig:
             ConfigError: there is no model of that name.
         """
         return cls(**training_settings(model))
+
+
+def check_held_out(config: TrainConfig, why: str) -> None:
+    """Let validation outfits stay unseen.
+
+    Raises:
+        ConfigError: they are to be learned from.
+    """
+    if config.learn_from != "train":
+        raise ConfigError(f"{why}, so it cannot learn from them; leave learn_from={config.learn_from} out")
 
 
 def learning_rate(config: TrainConfig, progress: float) -> float:

@@ -7,7 +7,7 @@ import json
 import logging
 import shutil
 from collections.abc import Collection, Iterable, Iterator, Mapping
-from dataclasses import asdict, fields
+from dataclasses import asdict, fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -30,15 +30,15 @@ from goeswith.models import FeatureRows, TrainingData, Vocabulary, model_classes
 from goeswith.models.teacher import TeacherConfig
 from goeswith.models.two_tower import TwoTowerConfig
 from goeswith.train.designers import shuffled_pairs
-from goeswith.train.loop import fit
+from goeswith.train.loop import Result, fit
 from goeswith.train.ranks import Ranks
-from goeswith.train.run import Run
+from goeswith.train.run import HELD_OUT, Run
 from goeswith.train.settings import TrainConfig
 from goeswith.train.source import SOURCES, Say, Source, Student, source_class
 
 log = logging.getLogger(__name__)
 
-RUN_FILES = {"config.json", "weights.safetensors", "log.jsonl", "tensorboard", "state.safetensors"}
+RUN_FILES = {"config.json", "weights.safetensors", "log.jsonl", "tensorboard", "state.safetensors", HELD_OUT}
 """What a run's folder may hold before it has a config.json, beside what its sources of knowledge keep there: what a
 killed training left."""
 
@@ -80,6 +80,11 @@ def train(
     sources = {source: source_class(source) for source, value in requested.items() if value is not None}
     configs = _configs(name, sources, settings)
     config, loop = configs["model"], configs["train"]
+    if loop.learn_from != "train" and sources:
+        raise ConfigError(
+            f"learn_from={loop.learn_from} is for models that learn from outfits alone; leave it out, or "
+            "--teacher, --rules and --knowledge"
+        )
     features = _features(dataset, encoder, loop.features, processor)
     dim = sum(features.blocks)
     _check_text(features.encoder, getattr(config, "text", "frozen"))
@@ -112,13 +117,25 @@ def train(
         # Or it holds another run, which is refused before a teacher is trained for this one.
         if ranks.from_first(lambda: finished(out, described)):
             return Run(out)
+        measurable: dict[str, Any] = {}
+        if loop.learn_from != "train":
+            held_out = train(
+                name, dataset, out / HELD_OUT, settings=[*settings, "learn_from=train"],
+                encoder=features.encoder, say=_of_held_out(say), device=device,
+            )  # fmt: skip
+            measurable = {**held_out.config["result"]}
         modules = [source.teach() for source in opened.values()]
         ranks.from_first(lambda: _write_json(out / "config.json", {**described, "computed_on": where}))
         model.observe(data)
         # Dropout must not depend on how much chance the making of a teacher used up.
         torch.manual_seed(loop.seed)
         progress = say(name) if say else None
-        result = fit(model, data, loop, out, knowledge=modules, progress=progress, device=processor, ranks=ranks)
+        result = fit(
+            model, data, loop, out, knowledge=modules, progress=progress, device=processor, ranks=ranks,
+            epochs=measurable.get("best_epoch"),
+        )  # fmt: skip
+        if measurable:  # what validation outfits say is of the held-out one
+            result = replace(Result(**measurable), seconds=measurable["seconds"] + result.seconds)
 
         def write() -> None:
             for source in opened.values():
@@ -130,6 +147,11 @@ def train(
 
         ranks.from_first(write)
     return Run(out)
+
+
+def _of_held_out(say: Say | None) -> Say | None:
+    """`say`, with the names of stages telling that some outfits are held out."""
+    return (lambda stage: say(f"{stage}, outfits held out")) if say else None
 
 
 def _hold(held: contextlib.ExitStack, out: Path, files: set[str]) -> None:
@@ -235,11 +257,7 @@ def training_data(
         features=_rows_of(features),
         categories=torch.from_numpy(vocabulary.codes(catalogue)),
         usable=features.present,
-        train=drawn(
-            usable_outfits.split("train"),
-            loop.outfits,
-            loop.seed if loop.outfits_seed < 0 else loop.outfits_seed,
-        ),
+        train=outfits_to_learn(usable_outfits, loop),
         valid=usable_outfits.split("valid"),
         blocks=features.blocks,
     )
@@ -252,19 +270,23 @@ def _rows_of(features: Features | MappedFeatures) -> FeatureRows:
     return torch.from_numpy(features.values)
 
 
-def drawn(outfits: Outfits, count: int, seed: int) -> Outfits:
-    """So many of the outfits, by chance; all of them where `count` is 0. Fewer are part of more.
+def outfits_to_learn(outfits: Outfits, loop: TrainConfig) -> Outfits:
+    """Those of training, or `TrainConfig.outfits` of them by chance (fewer are part of more), and of further splits.
 
     Raises:
         DataError: there are not so many.
     """
-    if count > len(outfits):
+    count = len(outfits.split("train"))
+    if loop.outfits > count:
         raise DataError(
-            f"outfits={count}, but only {len(outfits)} training outfits have features; set outfits=0 for all"
+            f"outfits={loop.outfits}, but only {count} training outfits have features; set outfits=0 for all"
         )
-    if not count:
-        return outfits
-    return outfits.take(np.sort(np.random.default_rng(seed).permutation(len(outfits))[:count]))
+    rows = np.flatnonzero(outfits.splits == "train")
+    if loop.outfits:
+        random = np.random.default_rng(loop.seed if loop.outfits_seed < 0 else loop.outfits_seed)
+        rows = rows[random.permutation(count)[: loop.outfits]]
+    more = np.flatnonzero(np.isin(outfits.splits, loop.learn_from.split("+")[1:]))
+    return outfits.take(np.sort(np.concatenate([rows, more])))
 
 
 def finished(out: Path, described: dict[str, Any]) -> bool:
