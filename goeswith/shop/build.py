@@ -96,16 +96,13 @@ def _write(
 ) -> None:
     """All files of an index into `folder`, from where it will be moved to `out`."""
     save(intake.run, folder / "model")
-    measurable = intake.run.measurable(intake.dataset, HELD_OUT_SPLITS)
-    if measurable is not intake.run:
-        save(measurable, folder / HELD_OUT)
     counted = _write_items(intake, folder, say)
     marks = np.concatenate([load_file(path)["marks"] for path in shards])
     build = digest(FORMAT.to_bytes(2, "little"), intake.weights, intake.catalogue.fingerprint, marks.tobytes())[:32]
     hidden = (len(intake), *intake.shape), (load_file(path)["hidden"] for path in shards)
     write_states(folder / "states.safetensors", build, hidden, marks, intake.codes, intake.present)
     vectors = _write_vectors(intake, shards, folder, out, where, say)
-    _fit(intake, measurable, folder, build, say)
+    _fit(intake, folder, build, say)
     names = sorted(str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file())
     info = {
         "format": FORMAT,
@@ -229,10 +226,6 @@ def _link(source: str, dest: str) -> None:
         shutil.copy2(source, dest)
 
 
-HELD_OUT_SPLITS = ("valid", "test")
-"""Splits whose outfits say what the scores of a model are worth."""
-
-
 @dataclass(frozen=True)
 class _InDatasetOrder:
     """The index's scorer, with the data set's row numbers. row_of: (U,) row of the index by theirs."""
@@ -252,13 +245,12 @@ class _InDatasetOrder:
         return self.scorer.score(self.row_of[items], mask)
 
 
-def _fit(intake: Intake, measurable: Run, folder: Path, build: str, say: Callable[[str], None] | None) -> None:
+def _fit(intake: Intake, folder: Path, build: str, say: Callable[[str], None] | None) -> None:
     """Write what is learnt from the data set's outfits: grammar.json, and scale.json and taste.safetensors, if any.
 
-    If they are too few for a scale, the log says so.
-
-    measurable: the run, or the one before it learned from validation outfits too: what a score means, and how much
-    popularity and categories count beside it, can only be seen on outfits that are new to a model.
+    If they are too few for a scale, the log says so. What a score means, and how much popularity and categories count
+    beside it, is seen on outfits that are new to a model, so a run that has learned from them all is taken as it was
+    before that.
     """
     dataset = intake.dataset
     grammar = Grammar.learn(dataset.catalogue, dataset.outfits)
@@ -266,6 +258,7 @@ def _fit(intake: Intake, measurable: Run, folder: Path, build: str, say: Callabl
     states, present = read_states(folder / "states.safetensors", build, "build it again", mapped=True)
     own = RunScorer(intake.run.title, intake.run.model, states.to(intake.run.device), present)
     scorer = served = _InDatasetOrder(own, np.argsort(intake.order))
+    measurable = intake.run.measurable(dataset, ("valid", "test"))
     if measurable is not intake.run:
         scorer = replace(served, scorer=_scorer_of(measurable, dataset, folder.with_name(HELD_OUT)))
     scale = Scale.fit(scorer, dataset)

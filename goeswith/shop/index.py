@@ -1,6 +1,6 @@
 """Index: the item states of a catalogue, stored with the model that computed them, in one folder.
 
-index.json  items.parquet  states.safetensors  grammar.json  scale.json  taste.safetensors  vectors/  model/  held-out/
+index.json  items.parquet  states.safetensors  grammar.json  scale.json  taste.safetensors  vectors/  model/
 
 Items stand by category. Rows are rows of the index: its catalogue is that of the data set in another order, and ids are
 what both have in common.

@@ -66,7 +66,7 @@ def train_ensemble(
     out, settings, begun = Path(out), list(settings), time.monotonic()
     configs = override({"model": TwoTowerConfig(), "train": TrainConfig.of(TOWER)}, settings)
     config = cast(TrainConfig, configs["train"])
-    check_held_out(config, "an ensemble is measured on validation outfits")
+    check_held_out(config, "an ensemble is measured on validation outfits, so it must not learn from them")
     last = config.seed + seeds - 1
     if last > LARGEST:
         raise ConfigError(

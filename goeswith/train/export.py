@@ -51,6 +51,11 @@ class Trained(Protocol):
         ...
 
     @property
+    def held_out(self) -> Trained | None:
+        """The same model before it learned from more than training outfits, where there is one."""
+        ...
+
+    @property
     def vocabulary(self) -> Vocabulary:
         """The categories that it knows."""
         ...
@@ -75,6 +80,8 @@ def save(
     onnx: bool = False,
 ) -> Path:
     """Write a run to a new folder: weights, all settings, its rules and a model card; whole or not at all.
+
+    With a run that has learned from outfits held out goes the same model as it was before, which can be measured.
 
     Args:
         report: what `goeswith.evaluate.evaluate` measured, the floors too, for the card; see `read_report`.
@@ -102,6 +109,8 @@ def save(
             if not (run.path / name).is_file():
                 raise ModelError(f"{run.path} was trained with rules but lacks {name}; train the run again")
             shutil.copyfile(run.path / name, partial / name)
+        if run.held_out is not None:
+            save(run.held_out, partial / run.held_out.path.name)
         if onnx:
             from goeswith.train.onnx import write_onnx
 
@@ -175,6 +184,7 @@ def card(
             data=_data(run, list(datasets)),
             seeds=(run.config.get("knowledge") or {}).get("seeds"),
             settings=_settings(run.config),
+            learned=(run.config.get("train") or {}).get("learn_from", "train").split("+")[1:],
             results=results,
             onnx=onnx,
             ceiling=any(result["ceiling"] for result in results),

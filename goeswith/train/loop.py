@@ -128,7 +128,7 @@ class Loop:
     ) -> None:
         if config.learn_from != "train" and epochs is None:
             raise ConfigError(
-                f"learn_from={config.learn_from} needs outfits held out to know when to stop, which goeswith train keeps "
+                f"learn_from={config.learn_from} needs outfits held out to know when to stop, which goeswith train has "
                 "for a single model without teachers; leave it out"
             )
         for name, outfits in (("train", data.train), ("valid", data.valid)):

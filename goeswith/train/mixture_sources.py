@@ -27,7 +27,7 @@ from goeswith.models.two_tower import TwoTower, TwoTowerConfig
 from goeswith.models.word_lifts import WordLifts
 from goeswith.rules.rules import read_rules
 from goeswith.train.run import Run
-from goeswith.train.settings import TrainConfig, check_held_out
+from goeswith.train.settings import TEACHER_HELD_OUT, TrainConfig, check_held_out
 from goeswith.train.source import Say
 from goeswith.train.training import train, training_data
 from goeswith.train.trust import TrustConfig
@@ -78,9 +78,11 @@ class Maker:
         self.word_settings = _of(LEARNED, settings)
         self.own_settings = [s for s in settings if not s.startswith(("teacher.", f"{LEARNED}."))]
         configs = {"model": TwoTowerConfig(), "train": TrainConfig.of(TOWER)}
-        override(configs, self.teacher_settings)
+        check_held_out(override(configs, self.teacher_settings)["train"], TEACHER_HELD_OUT)
         self.configs = override({**configs, "mixture": MixtureSettings(), "trust": TrustConfig()}, self.own_settings)
-        check_held_out(self.configs["train"], "a mixture is fitted on validation outfits")
+        check_held_out(
+            self.configs["train"], "a mixture is fitted on validation outfits, so it must not learn from them"
+        )
         names = {field.name for kind in (MixtureSettings, TrustConfig) for field in fields(kind)}
         self.towers = [s for s in self.own_settings if s.partition("=")[0].strip() not in names]
         self.data, self.vocabulary, self.left_out = training_data(

@@ -8,7 +8,7 @@ from goeswith.errors import ModelError
 from goeswith.train.hub import HUB_NAME, asking_hub, hub_client
 from goeswith.train.run import Run
 
-FILES = ("model.safetensors", "config.json", "README.md", "rules.toml", "rules.safetensors")
+FILES = ("model.safetensors", "config.json", "README.md", "rules.toml", "rules.safetensors", "held-out/*")
 """What a run is opened from; nothing else is taken from the hub."""
 
 

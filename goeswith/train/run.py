@@ -100,6 +100,15 @@ class Run:
         """The splits whose outfits it has learned from."""
         return tuple((self.config.get("train") or {}).get("learn_from", "train").split("+"))
 
+    @cached_property
+    def held_out(self) -> Run | None:
+        """The same model as it was before it learned from more than training outfits, where there is one."""
+        if not (self.path / HELD_OUT).is_dir():
+            return None
+        run = Run(self.path / HELD_OUT, self.device)
+        run.title = self.title
+        return run
+
     def measurable(self, dataset: Dataset, splits: Collection[str] = ("test",)) -> Run:
         """The run to measure on some splits of a data set: itself, unless it has learned from their outfits.
 
@@ -112,14 +121,12 @@ class Run:
         seen = [split for split in self.learned_from[1:] if split in splits]
         if not own or not seen:
             return self
-        if not (self.path / HELD_OUT).is_dir():
+        if self.held_out is None:
             raise ModelError(
                 f"{self.path} has also learned from {' and '.join(seen)} outfits of {dataset.name} and its folder "
                 f"{HELD_OUT} is missing, without which nothing there can measure it; {REMEDY}"
             )
-        run = Run(self.path / HELD_OUT, self.device)
-        run.title = self.title
-        return run
+        return self.held_out
 
     @property
     def notes(self) -> str:

@@ -112,6 +112,10 @@ class TrainConfig:
         return cls(**training_settings(model))
 
 
+TEACHER_HELD_OUT = "those that a teacher holds out may be outfits that its student is measured on"
+"""Why a teacher learns from training outfits alone."""
+
+
 def check_held_out(config: TrainConfig, why: str) -> None:
     """Let validation outfits stay unseen.
 
@@ -119,7 +123,7 @@ def check_held_out(config: TrainConfig, why: str) -> None:
         ConfigError: they are to be learned from.
     """
     if config.learn_from != "train":
-        raise ConfigError(f"{why}, so it cannot learn from them; leave learn_from={config.learn_from} out")
+        raise ConfigError(f"{why}; leave learn_from={config.learn_from} out")
 
 
 def learning_rate(config: TrainConfig, progress: float) -> float:

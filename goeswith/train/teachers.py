@@ -16,7 +16,7 @@ from goeswith.models.add_gnn import AddGnnConfig
 from goeswith.models.teacher import Teacher, TeacherConfig
 from goeswith.train.designers import Designers, DesignersConfig
 from goeswith.train.run import Run
-from goeswith.train.settings import TrainConfig
+from goeswith.train.settings import TEACHER_HELD_OUT, TrainConfig, check_held_out
 from goeswith.train.source import Student
 from goeswith.train.training import train, training_data
 
@@ -52,6 +52,7 @@ class DesignersSource:
             self.configs = override(
                 {"model": TeacherConfig(), "train": TrainConfig.of("teacher")}, self.teacher_settings
             )
+            check_held_out(self.configs["train"], TEACHER_HELD_OUT)
             teacher = {"dataset": self.dataset.named} | {
                 "settings": asdict(self.configs["model"]), "train": asdict(self.configs["train"])
             }  # fmt: skip

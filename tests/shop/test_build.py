@@ -19,7 +19,7 @@ from goeswith.shop import shards
 from goeswith.shop.build import build_index
 from goeswith.shop.index import Index
 from goeswith.shop.indexed_items import Intake
-from goeswith.train.run import Run
+from goeswith.train.run import HELD_OUT, Run
 
 WHOLE = np.ones((1, 3), bool)
 
@@ -142,3 +142,31 @@ def test_an_unfinished_run_is_refused(world, tmp_path):
     (tmp_path / "run" / "config.json").write_text(json.dumps(config))
     with pytest.raises(ModelError, match="has not finished"):
         build_index(Run(tmp_path / "run"), dataset, tmp_path / "index")
+
+
+def test_what_scores_mean_is_fitted_by_the_model_that_has_not_seen_the_outfits(world, tmp_path):
+    dataset = world[0]
+    run = trained(dataset, tmp_path / "run", "learn_from=train+valid+test", model="two-tower")
+    index = build_index(run, dataset, tmp_path / "index")
+    plain = build_index(Run(run.path / HELD_OUT), dataset, tmp_path / "plain")
+    assert index.scale == plain.scale
+    for name in ("alpha", "beta", "order_alpha", "order_beta", "gamma", "temperatures", "recall", "distinct"):
+        assert getattr(index.taste, name) == getattr(plain.taste, name), name
+    assert (index.taste.hubs != plain.taste.hubs).any()  # which are of the model that is served
+    items = np.arange(2)[None]
+    assert index.scorer.score(items, np.ones((1, 2), bool)) != plain.scorer.score(items, np.ones((1, 2), bool))
+    folders = index.path / "model" / HELD_OUT, plain.path / "model"
+    assert len({(folder / "model.safetensors").read_bytes() for folder in folders}) == 1
+
+
+def test_hubs_of_the_served_model_are_its_own(world, tmp_path):
+    """As if it alone were fitted, though strengths are those of the held-out one."""
+    dataset = world[0]
+    run = trained(dataset, tmp_path / "run", "learn_from=train+valid+test", model="two-tower")
+    index = build_index(run, dataset, tmp_path / "index")
+    (run.path / HELD_OUT).rename(run.path / "aside")
+    config = json.loads((run.path / "config.json").read_text())
+    config["train"]["learn_from"] = "train"  # so that it is taken for one that has seen training outfits alone
+    (run.path / "config.json").write_text(json.dumps(config))
+    alone = build_index(Run(run.path), dataset, tmp_path / "alone")
+    np.testing.assert_array_equal(index.taste.hubs, alone.taste.hubs)

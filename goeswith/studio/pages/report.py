@@ -27,7 +27,7 @@ from goeswith.studio.pages.views import items
 from goeswith.studio.service.catalogue_view import CatalogueView, once
 from goeswith.studio.service.source import dataset, outfit_ids
 from goeswith.tables import HARDEST, headlines, title
-from goeswith.train.run import HELD_OUT, Run
+from goeswith.train.run import Run
 
 log = logging.getLogger(__name__)
 
@@ -76,7 +76,8 @@ def numbers(view: CatalogueView) -> dict[str, Any]:
     """Tables, calibration, best and worst outfits; measured once, when somebody first looks."""
     values, drawn = dict(NOTHING), None
     try:
-        data, run = dataset(view), Run(_measured(view))
+        data = dataset(view)
+        run = Run(view.index.path / "model").measurable(data)
         run.title = view.index.run.title
         features = load_features(data, run.config["encoder"])
         scorer = run.scorer(data, features)
@@ -85,13 +86,7 @@ def numbers(view: CatalogueView) -> dict[str, Any]:
     except GoeswithError as error:
         values |= {"trouble": str(error)}
     charts = {"reliability": drawn, "curve": curve(view.index.run.config.get("result"))}
-    return values | charts | _extremes(view) | {"again": _measured(view).name == HELD_OUT}
-
-
-def _measured(view: CatalogueView) -> Path:
-    """The folder of the model that can be measured: as it was before it learned from test outfits, if it has."""
-    held_out = view.index.path / HELD_OUT
-    return held_out if held_out.is_dir() else view.index.path / "model"
+    return values | charts | _extremes(view) | {"again": "test" in view.index.run.learned_from}
 
 
 def _files(data: Dataset) -> list[Path]:
