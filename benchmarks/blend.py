@@ -15,6 +15,9 @@ worn with: that is no taste.
 With --together one more blend is made, of the mean of each model over all seeds of the recipe that are trained, and the
 mean of the first model alone stands beside it. There is one of each, whose interval knows no luck of training. The
 models themselves then have all of these seeds.
+
+With --anew the models are also trained anew with the validation outfits (`TrainConfig.learn_from`), for as many epochs
+as were best before that, and blended with the weights that are fitted without them.
 """
 
 from __future__ import annotations
@@ -42,6 +45,8 @@ from goeswith.train.trust import TrustConfig, TrustQuestions, fit_trust
 
 RESULTS = Path(__file__).resolve().parents[1] / "docs" / "results"
 BLEND, POPULARITY, TOGETHER = "blend", "popularity", "blend of all seeds"
+ANEW = "validation outfits too"
+"""Of what was trained anew with them."""
 
 
 def main() -> None:
@@ -51,6 +56,7 @@ def main() -> None:
     parser.add_argument("--control", help="a model of the recipe, of whose seeds a control is blended")
     parser.add_argument("--popularity", action="store_true", help="also blend with how often items are worn")
     parser.add_argument("--together", action="store_true", help="also blend the means over all seeds that are trained")
+    parser.add_argument("--anew", action="store_true", help="also blend models trained anew with validation outfits")
     parser.add_argument("--valid", required=True, help="validation questions, by the file's name")
     parser.add_argument("--test", help="test questions; without, only validation ones are asked")
     parser.add_argument("--work", type=Path, default=Path("runs/results/bench"), help="folder of the benches")
@@ -63,6 +69,7 @@ def main() -> None:
     results = measure(
         recipe, options.models, options.control, options.valid, options.test, options.work / recipe.name,
         seeds=tuple(options.seeds or recipe.seeds), popularity=options.popularity, together=options.together,
+        anew=options.anew,
     )  # fmt: skip
     if options.test:
         with fresh_file(options.results / f"blend-{recipe.name}.json") as partial:
@@ -81,6 +88,7 @@ def measure(
     seeds: Sequence[int],
     popularity: bool = False,
     together: bool = False,
+    anew: bool = False,
 ) -> dict[str, Any]:
     """Each model, the blend and its control on the test questions, what the blend has over each, and the weights."""
     dataset = Dataset(recipe.dataset)
@@ -91,6 +99,8 @@ def measure(
     ]
     worn = [answer(popularity_of(dataset), questions) for questions in question_files] if popularity else None
     answers = {seed: answered(recipe, seed, work, dataset, question_files) for seed in seeds}
+    further = with_validation(recipe.only(models))
+    again = {seed: answered(further, seed, work / "anew", dataset, question_files) for seed in seeds if anew}
     sittings: dict[str, list[list[Report]]] = {}
     fitted = []
     for seed, of_seed in answers.items():
@@ -103,14 +113,23 @@ def measure(
         shares = dict(zip(models, (spread / spread.sum()).tolist(), strict=True))
         aucs = {f"{name} valid_auc": each[2] for name, each in mixed.items() if name != BLEND}
         fitted.append({"seed": seed, "valid_auc": auc, "shares": shares, **aucs})
+        of_seed |= {f"{name}, {ANEW}": parts for name, parts in again.get(seed, {}).items()}
+        if anew:
+            name = f"{BLEND}, {ANEW}"
+            mixed[name] = mix(name, {model: of_seed[f"{model}, {ANEW}"] for model in models})
         if test:
-            last = {name: of_seed[name][-1] for name in models} | {name: each[0] for name, each in mixed.items()}
+            every = [name for name in of_seed if name.removesuffix(f", {ANEW}") in models]
+            last = {name: of_seed[name][-1] for name in every} | {name: each[0] for name, each in mixed.items()}
             for name, each in last.items():
                 sittings.setdefault(name, []).append([report(each, dataset)])
     if together:
         runs_of = dict(trained(recipe.only(models), work, dataset, question_files))
         means_of = {name: average(runs_of[name]) for name in models}
         mixed = mixtures(TOGETHER, means_of, worn)
+        if anew:
+            runs_anew = dict(trained(further, work / "anew", dataset, question_files))
+            name = f"{TOGETHER}, {ANEW}"
+            mixed[name] = mix(name, {model: average(runs_anew[model]) for model in models})
         fitted.append({"seed": None, **{f"{name} valid_auc": each[2] for name, each in mixed.items()}})
         if test:
             last = {f"{models[0]}, all seeds": means_of[models[0]][-1]} | {n: each[0] for n, each in mixed.items()}
@@ -128,6 +147,12 @@ def measure(
     }
 
 
+def with_validation(recipe: Recipe) -> Recipe:
+    """The same models, trained anew with validation outfits."""
+    more = "learn_from=train+valid"
+    return replace(recipe, models=tuple(replace(each, settings=(*each.settings, more)) for each in recipe.models))
+
+
 def popularity_of(dataset: Dataset) -> ItemFloor:
     """The mean of ln n over the items of an outfit, n how many training outfits wear an item, at least 1."""
     worn = np.bincount(dataset.outfits.split("train").items, minlength=len(dataset.catalogue))
@@ -140,11 +165,17 @@ def answered(
     """What each model of the recipe says with a seed, of each file of questions; trained where it has no run."""
     answers = {}
     for (experiment, _), training in trainings(replace(recipe, seeds=(seed,)), work).items():
-        scorer = training.run().scorer(dataset)
-        answers[experiment.name] = [
-            replace(answer(scorer, questions), scorer=experiment.name) for questions in question_files
-        ]
+        given = of_run(training.run(), dataset, question_files)
+        answers[experiment.name] = [replace(each, scorer=experiment.name) for each in given]
     return answers
+
+
+def of_run(run: Run, dataset: Dataset, question_files: Sequence[Questions]) -> list[Answers]:
+    """What a run says of each file of questions, as it was before it learned from the outfits that are asked about."""
+    return [
+        answer(run.measurable(dataset, (questions.info["split"],)).scorer(dataset), questions)
+        for questions in question_files
+    ]
 
 
 def trained(
@@ -154,8 +185,7 @@ def trained(
     for experiment in recipe.models:
         outs = [training.out for training in trainings(replace(recipe, models=(experiment,)), work).values()]
         finished = [out for out in outs if (out / "weights.safetensors").is_file()]
-        scorers = [Run(out).scorer(dataset) for out in finished]
-        yield experiment.name, [[answer(scorer, questions) for questions in question_files] for scorer in scorers]
+        yield experiment.name, [of_run(Run(out), dataset, question_files) for out in finished]
 
 
 def average(runs: Sequence[Sequence[Answers]]) -> list[Answers]:

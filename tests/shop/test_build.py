@@ -15,10 +15,13 @@ from shops import changed_shop, edited, trained
 
 from goeswith.data.dataset import Dataset
 from goeswith.errors import CatalogueError, DataError, ModelError
+from goeswith.rules.rules import Rule
 from goeswith.shop import shards
 from goeswith.shop.build import build_index
+from goeswith.shop.held_out import held_out_scorer, with_rules
 from goeswith.shop.index import Index
 from goeswith.shop.indexed_items import Intake
+from goeswith.shop.ruled_scorer import RuledScorer
 from goeswith.train.run import HELD_OUT, Run
 
 WHOLE = np.ones((1, 3), bool)
@@ -170,3 +173,21 @@ def test_hubs_of_the_served_model_are_its_own(world, tmp_path):
     (run.path / "config.json").write_text(json.dumps(config))
     alone = build_index(Run(run.path), dataset, tmp_path / "alone")
     np.testing.assert_array_equal(index.taste.hubs, alone.taste.hubs)
+
+
+def test_a_few_items_are_scored_as_before_outfits_were_learned(world, tmp_path):
+    dataset = world[0]
+    run = trained(dataset, tmp_path / "run", "learn_from=train+valid+test", model="two-tower")
+    index = build_index(run, dataset, tmp_path / "index")
+    plain = build_index(Run(run.path / HELD_OUT), dataset, tmp_path / "plain")
+    rows = np.array([3, 50, 51, 120, 150])
+    items, mask = np.array([[0, 3, 4], [1, 2, 0]]), np.array([[True, True, True], [True, True, False]])
+    expected = plain.scorer.score(rows[items], mask)
+    for each in (index, plain):
+        scorer = held_out_scorer(each, dataset, rows)
+        np.testing.assert_allclose(scorer.score(items, mask), expected, rtol=1e-5)
+        rules = [Rule("colour", "black", "white", "-")]
+        ruled = with_rules(scorer, each, rows, rules)
+        assert with_rules(scorer, each, rows, []) is scorer
+        assert ruled.worth == RuledScorer(each.scorer, each.catalogue, rules).worth
+    assert np.abs(index.scorer.score(rows[items], mask) - expected).max() > 1e-3

@@ -13,6 +13,7 @@ from goeswith.errors import CatalogueError, GoeswithError
 from goeswith.shop.answers import looks_of
 from goeswith.shop.contributions import pair_matrix
 from goeswith.shop.explain import explain
+from goeswith.shop.held_out import held_out_scorer, with_rules
 from goeswith.shop.reasons import Why
 from goeswith.shop.stylist import Look
 from goeswith.studio.pages import choices, flat_lay
@@ -181,7 +182,10 @@ def _worn_pair_scores(view: CatalogueView) -> dict[int, np.ndarray]:
     row_of = np.array([view.index.row_of.get(item_id, -1) for item_id in data.catalogue.ids])
     items = row_of[items]
     complete = (items >= 0).all(axis=1)
-    pairs, sizes = pair_matrix(view.index.scorer, items[complete], mask[complete]), mask[complete].sum(axis=1)
+    items, mask = items[complete], mask[complete]
+    rows, local = np.unique(items, return_inverse=True)
+    scorer = with_rules(held_out_scorer(view.index, data, rows), view.index, rows, view.index.rules)
+    pairs, sizes = pair_matrix(scorer, local.reshape(items.shape), mask), mask.sum(axis=1)
     by_size = {size: _sorted(pairs[sizes == size]) for size in np.unique(sizes).tolist()}
     return {size: ascending for size, ascending in by_size.items() if len(ascending) >= LEAST} | {0: _sorted(pairs)}
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -12,6 +13,7 @@ from goeswith.data.outfits import beside, pad
 from goeswith.data.pairs import RULE_BOTTOM, RULE_TOP
 from goeswith.errors import DataError, GoeswithError
 from goeswith.rules.rules import Rule, match
+from goeswith.shop.held_out import held_out_scorer, with_rules
 from goeswith.shop.ruled_scorer import RuledScorer
 from goeswith.shop.stylist import Stylist
 from goeswith.studio.pages.rule_switches import Switched
@@ -38,6 +40,11 @@ class HiddenBottoms:
     context: np.ndarray
     mask: np.ndarray
     candidates: np.ndarray
+
+    @cached_property
+    def rows(self) -> np.ndarray:
+        """(n,) the rows that occur, ascending."""
+        return np.unique(np.concatenate([self.context.ravel(), self.candidates.ravel()]))
 
 
 @once
@@ -75,8 +82,7 @@ def effect(view: CatalogueView, switched: Switched) -> dict[str, Any]:
     hidden, before = hidden_bottoms(view), _alone(view)
     after, active = before, np.zeros(len(before), bool)
     if rules := switched.on:
-        alone = view.index.without_rules().scorer
-        after = _scores(hidden, RuledScorer(alone, view.catalogue, rules))
+        after = _scores(hidden, with_rules(_unseen(view), view.index, hidden.rows, rules))
         blank = np.full(len(before), hidden.context.shape[1])
         items, mask = (np.pad(part, ((0, 0), (0, 1))) for part in (hidden.context, hidden.mask))
         fired = match(rules, view.catalogue).fire(items, mask, blank, hidden.candidates)
@@ -124,8 +130,15 @@ def _bottoms(stylist: Stylist, top: str) -> list[str]:
 @once
 def _alone(view: CatalogueView) -> np.ndarray:
     """Scores (Q, m) of the model, without rules."""
-    return _scores(hidden_bottoms(view), view.index.without_rules().scorer)
+    return _scores(hidden_bottoms(view), _unseen(view))
+
+
+@once
+def _unseen(view: CatalogueView) -> RunScorer:
+    """Scores of the items that occur, by the model that has not learned from these outfits."""
+    return held_out_scorer(view.index, dataset(view), hidden_bottoms(view).rows)
 
 
 def _scores(hidden: HiddenBottoms, scorer: RunScorer) -> np.ndarray:
-    return scorer.score(*beside(hidden.context, hidden.mask, hidden.candidates)).reshape(hidden.candidates.shape)
+    items, mask = beside(hidden.context, hidden.mask, hidden.candidates)
+    return scorer.score(np.searchsorted(hidden.rows, items), mask).reshape(hidden.candidates.shape)
