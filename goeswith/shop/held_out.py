@@ -17,32 +17,37 @@ from goeswith.shop.ruled_scorer import RuledScorer, spread
 from goeswith.train.scorers import RunScorer
 
 
-def held_out_scorer(index: Index, dataset: Dataset, rows: np.ndarray) -> RunScorer:
-    """Score items of an index, without its rules, as validation and test outfits have to be scored.
-
-    An index serves a model that may have learned from all outfits; these flatter it.
-
-    Args:
-        rows: (n,) ascending rows of the index; the scorer numbers them from 0.
+class HeldOut:
+    """An index as validation and test outfits have to be scored: the model that it serves may have learned from them.
 
     Raises:
         ModelError, DataError: the model that has not seen these outfits, or its features, are not there.
     """
-    run = index.run.measurable(dataset, ("valid", "test"))
-    if run is index.run:
-        alone = index.without_rules().scorer
-        return RunScorer(run.title, run.model, alone.states_of(torch.from_numpy(rows)), alone.present[rows])
-    intake = Intake(run, dataset)
-    at = intake.catalogue.rows([index.catalogue.ids[row] for row in rows.tolist()])
-    hidden = intake.encode(at, intake.features(at))
-    states = ItemStates(torch.from_numpy(hidden), torch.from_numpy(intake.codes[at])).to(run.device)
-    return RunScorer(run.title, run.model, states, intake.present[at])
 
+    def __init__(self, index: Index, dataset: Dataset) -> None:
+        self.index = index
+        self.run = index.run.measurable(dataset, ("valid", "test"))
+        self.intake = None if self.run is index.run else Intake(self.run, dataset)
 
-def with_rules(scorer: RunScorer, index: Index, rows: np.ndarray, rules: Sequence[Rule]) -> RunScorer:
-    """The same scores of the items `rows` of an index with rules, which weigh as much as they do in the index."""
-    if not rules:
-        return scorer
-    ruled = RuledScorer(scorer, Catalogue(index.catalogue.items[rows.tolist()]), rules)
-    ruled.worth = spread(index.without_rules().scorer, index.catalogue)
-    return ruled
+    def scorer(self, rows: np.ndarray, rules: Sequence[Rule] = ()) -> RunScorer:
+        """Scores of some items of the index, which are numbered from 0. rows: (n,) ascending rows of the index.
+
+        rules: weigh as much as they do in the index.
+        """
+        alone = self._alone(rows)
+        if not rules:
+            return alone
+        ruled = RuledScorer(alone, Catalogue(self.index.catalogue.items[rows.tolist()]), rules)
+        ruled.worth = spread(self.index.without_rules().scorer, self.index.catalogue)
+        return ruled
+
+    def _alone(self, rows: np.ndarray) -> RunScorer:
+        run = self.run
+        if self.intake is None:
+            served = self.index.without_rules().scorer
+            return RunScorer(run.title, run.model, served.states_of(torch.from_numpy(rows)), served.present[rows])
+        intake = self.intake
+        at = intake.catalogue.rows([self.index.catalogue.ids[row] for row in rows.tolist()])
+        hidden = intake.encode(at, intake.features(at))
+        states = ItemStates(torch.from_numpy(hidden), torch.from_numpy(intake.codes[at])).to(run.device)
+        return RunScorer(run.title, run.model, states, intake.present[at])

@@ -18,7 +18,7 @@ from goeswith.errors import CatalogueError, DataError, ModelError
 from goeswith.rules.rules import Rule
 from goeswith.shop import shards
 from goeswith.shop.build import build_index
-from goeswith.shop.held_out import held_out_scorer, with_rules
+from goeswith.shop.held_out import HeldOut
 from goeswith.shop.index import Index
 from goeswith.shop.indexed_items import Intake
 from goeswith.shop.ruled_scorer import RuledScorer
@@ -184,10 +184,12 @@ def test_a_few_items_are_scored_as_before_outfits_were_learned(world, tmp_path):
     items, mask = np.array([[0, 3, 4], [1, 2, 0]]), np.array([[True, True, True], [True, True, False]])
     expected = plain.scorer.score(rows[items], mask)
     for each in (index, plain):
-        scorer = held_out_scorer(each, dataset, rows)
-        np.testing.assert_allclose(scorer.score(items, mask), expected, rtol=1e-5)
+        held_out = HeldOut(each, dataset)
+        np.testing.assert_allclose(held_out.scorer(rows).score(items, mask), expected, rtol=1e-5)
         rules = [Rule("colour", "black", "white", "-")]
-        ruled = with_rules(scorer, each, rows, rules)
-        assert with_rules(scorer, each, rows, []) is scorer
+        ruled = held_out.scorer(rows, rules)
         assert ruled.worth == RuledScorer(each.scorer, each.catalogue, rules).worth
+        few = each.catalogue.items[rows.tolist()]
+        black_tops = ((few["colour"] == "black") & few["group"].is_in(["top", "outer"])).to_numpy()
+        np.testing.assert_array_equal(ruled.matches.tops.any(axis=1), black_tops)
     assert np.abs(index.scorer.score(rows[items], mask) - expected).max() > 1e-3

@@ -13,7 +13,6 @@ from goeswith.errors import CatalogueError, GoeswithError
 from goeswith.shop.answers import looks_of
 from goeswith.shop.contributions import pair_matrix
 from goeswith.shop.explain import explain
-from goeswith.shop.held_out import held_out_scorer, with_rules
 from goeswith.shop.reasons import Why
 from goeswith.shop.stylist import Look
 from goeswith.studio.pages import choices, flat_lay
@@ -23,7 +22,7 @@ from goeswith.studio.pages.brief import bar
 from goeswith.studio.pages.no_score import in_titles, titled
 from goeswith.studio.pages.views import Item, item, items, verdict
 from goeswith.studio.service.catalogue_view import CatalogueView, once
-from goeswith.studio.service.source import dataset, outfit_ids
+from goeswith.studio.service.source import dataset, held_out, outfit_ids
 
 log = logging.getLogger(__name__)
 
@@ -184,7 +183,7 @@ def _worn_pair_scores(view: CatalogueView) -> dict[int, np.ndarray]:
     complete = (items >= 0).all(axis=1)
     items, mask = items[complete], mask[complete]
     rows, local = np.unique(items, return_inverse=True)
-    scorer = with_rules(held_out_scorer(view.index, data, rows), view.index, rows, view.index.rules)
+    scorer = held_out(view).scorer(rows, view.index.rules)
     pairs, sizes = pair_matrix(scorer, local.reshape(items.shape), mask), mask.sum(axis=1)
     by_size = {size: _sorted(pairs[sizes == size]) for size in np.unique(sizes).tolist()}
     return {size: ascending for size, ascending in by_size.items() if len(ascending) >= LEAST} | {0: _sorted(pairs)}

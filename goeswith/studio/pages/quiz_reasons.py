@@ -9,6 +9,7 @@ import numpy as np
 from goeswith.shop.contributions import pair_matrix
 from goeswith.studio.pages.views import Item, items
 from goeswith.studio.service.catalogue_view import CatalogueView
+from goeswith.studio.service.source import held_out
 
 SHARED = ("colour", "pattern", "material", "season", "brand")
 """What a piece may have in common with an outfit, the most visible first."""
@@ -36,8 +37,10 @@ def _shared(worn: Sequence[Item], offered: Sequence[Item], truth: int) -> str:
 
 def _paired(view: CatalogueView, worn: Sequence[Item], offered: Sequence[Item], truth: int) -> str:
     """The piece of the outfit that the worn one goes with best of all candidates, by the model's pair scores."""
-    rows = np.array([[view.row(piece.id) for piece in (*worn, candidate)] for candidate in offered])
-    pairs = pair_matrix(view.index.without_rules().scorer, rows, np.ones(rows.shape, bool))[:, -1, :-1]  # (m, n)
+    items_of = np.array([[view.row(piece.id) for piece in (*worn, candidate)] for candidate in offered])
+    rows, at = np.unique(items_of, return_inverse=True)
+    numbered = at.reshape(items_of.shape)
+    pairs = pair_matrix(held_out(view).scorer(rows), numbered, np.ones(numbered.shape, bool))[:, -1, :-1]  # (m, n)
     if np.isnan(pairs).all():
         return ""
     ahead = pairs[truth] - np.nanmax(np.delete(pairs, truth, axis=0), axis=0)

@@ -13,13 +13,12 @@ from goeswith.data.outfits import beside, pad
 from goeswith.data.pairs import RULE_BOTTOM, RULE_TOP
 from goeswith.errors import DataError, GoeswithError
 from goeswith.rules.rules import Rule, match
-from goeswith.shop.held_out import held_out_scorer, with_rules
 from goeswith.shop.ruled_scorer import RuledScorer
 from goeswith.shop.stylist import Stylist
 from goeswith.studio.pages.rule_switches import Switched
 from goeswith.studio.pages.views import item, items
 from goeswith.studio.service.catalogue_view import CatalogueView, once
-from goeswith.studio.service.source import dataset, outfit_ids
+from goeswith.studio.service.source import dataset, held_out, outfit_ids
 from goeswith.train.scorers import RunScorer
 
 OUTFITS = 300
@@ -82,7 +81,7 @@ def effect(view: CatalogueView, switched: Switched) -> dict[str, Any]:
     hidden, before = hidden_bottoms(view), _alone(view)
     after, active = before, np.zeros(len(before), bool)
     if rules := switched.on:
-        after = _scores(hidden, with_rules(_unseen(view), view.index, hidden.rows, rules))
+        after = _scores(hidden, held_out(view).scorer(hidden.rows, rules))
         blank = np.full(len(before), hidden.context.shape[1])
         items, mask = (np.pad(part, ((0, 0), (0, 1))) for part in (hidden.context, hidden.mask))
         fired = match(rules, view.catalogue).fire(items, mask, blank, hidden.candidates)
@@ -130,13 +129,8 @@ def _bottoms(stylist: Stylist, top: str) -> list[str]:
 @once
 def _alone(view: CatalogueView) -> np.ndarray:
     """Scores (Q, m) of the model, without rules."""
-    return _scores(hidden_bottoms(view), _unseen(view))
-
-
-@once
-def _unseen(view: CatalogueView) -> RunScorer:
-    """Scores of the items that occur, by the model that has not learned from these outfits."""
-    return held_out_scorer(view.index, dataset(view), hidden_bottoms(view).rows)
+    hidden = hidden_bottoms(view)
+    return _scores(hidden, held_out(view).scorer(hidden.rows))
 
 
 def _scores(hidden: HiddenBottoms, scorer: RunScorer) -> np.ndarray:

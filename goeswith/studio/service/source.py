@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from goeswith import Dataset
 from goeswith.errors import DataError
+from goeswith.shop.held_out import HeldOut
 from goeswith.studio.service.catalogue_view import CatalogueView, once
 
 
@@ -18,6 +19,16 @@ def dataset(view: CatalogueView) -> Dataset:
     if folder is None:
         raise DataError("the data set of this index is gone, so its outfits cannot be shown; restore it and reload")
     return Dataset(f"{folder}#{source}" if source else folder)
+
+
+@once
+def held_out(view: CatalogueView) -> HeldOut:
+    """The model as it was before it learned from validation and test outfits, by which pages judge these.
+
+    Raises:
+        DataError, ModelError: the data set, its features or that model is not where it was.
+    """
+    return HeldOut(view.index, dataset(view))
 
 
 def outfit_ids(data: Dataset, position: int) -> list[str]:
