@@ -128,7 +128,7 @@ def test_no_item_is_blamed_where_each_helps_and_two_are_not_told_apart() -> None
     assert two.sentence.count(";") == 0
     bare = explain(stylist_of(catalogue, Sum(), scale=None), ["i0", "i1", "i2"])
     assert bare.sentence.startswith(
-        "This look has a score of 1.20, with nothing to compare it with; its weakest link is"
+        "This look has no verdict, because there are too few worn outfits to compare it with; its weakest link is"
     )
 
 

@@ -18,7 +18,6 @@ from goeswith.data.garments import fold
 from goeswith.data.variants import listed
 from goeswith.shop.prices import price, shared_currency
 from goeswith.shop.stylist import Look
-from goeswith.shop.wording import score
 from goeswith.studio.service.catalogue_view import CatalogueView, once
 from goeswith.studio.service.refusals import image_path
 from goeswith.studio.service.thumbnails import inside
@@ -155,11 +154,16 @@ def points(change: float) -> str:
     return f"{change:+.0f}".replace("-", "−").replace("+0", "±0").replace("−0", "±0")
 
 
+def score(number: float) -> str:
+    """A score with as many digits as tell outfits apart."""
+    return f"{number:.{1 if abs(number) >= 100 else 2}f}".replace("-", "−")
+
+
 def verdict(look: Look) -> str:
-    """What is wrong with a look, or its verdict in a word, or its score where it has none."""
+    """What is wrong with a look, or its verdict in a word; empty where it has none."""
     if math.isnan(look.score):
         return "no score"
-    return ", ".join(look.findings) or look.verdict or score(look.score)
+    return ", ".join(look.findings) or look.verdict
 
 
 def standing(look: Look) -> str:
