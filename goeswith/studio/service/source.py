@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import logging
+
 from goeswith import Dataset
-from goeswith.errors import DataError
+from goeswith.errors import DataError, GoeswithError
 from goeswith.studio.service.catalogue_view import CatalogueView, once
+
+log = logging.getLogger(__name__)
 
 
 @once
@@ -18,6 +22,16 @@ def dataset(view: CatalogueView) -> Dataset:
     if folder is None:
         raise DataError("the data set of this index is gone, so its outfits cannot be shown; restore it and reload")
     return Dataset(f"{folder}#{source}" if source else folder)
+
+
+def in_words(view: CatalogueView, error: GoeswithError) -> str:
+    """An error as pages for stylists show it: without paths; files of the data set are named in the log."""
+    folder = str(view.index.dataset)
+    message = str(error).replace(f"{folder} ", "the data set ")
+    if folder not in message:
+        return message
+    log.warning("%s", error)
+    return "a file of the data set cannot be used; the log of the service names it"
 
 
 def outfit_ids(data: Dataset, position: int) -> list[str]:
