@@ -6,8 +6,8 @@ from collections import Counter
 from collections.abc import Sequence
 
 import numpy as np
-import polars as pl
 
+from goeswith.data.captions import kind_of, title_of
 from goeswith.shop.active_rules import Fired
 from goeswith.shop.answers import Look, Swap, list_of, verdict
 from goeswith.shop.index import Index
@@ -28,9 +28,7 @@ _VERDICTS = {
 def _names(index: Index, rows: np.ndarray) -> list[str]:
     """What the sentence calls items: title, else colour and category, with the id where two would be called alike."""
     table = index.catalogue.items[rows.tolist()]
-    kind = pl.concat_str("colour", "category", separator=" ", ignore_nulls=True)
-    title = pl.col("title").str.strip_chars()
-    called = table.select(pl.when(title != "").then(title).otherwise(kind).alias("name"))["name"].to_list()
+    called = [title_of(row) or kind_of(row) for row in table.iter_rows(named=True)]
     short = [" ".join(name.split()) for name in called]
     short = [name if len(name) <= _LONG else f"{name[:_LONG].rsplit(' ', 1)[0]} …" for name in short]
     count = Counter(short)

@@ -12,6 +12,7 @@ import numpy as np
 from jinja2 import pass_context
 from jinja2.runtime import Context
 
+from goeswith.data.captions import title_of
 from goeswith.data.catalogue import GROUPS
 from goeswith.data.encoders.pictures import open_picture
 from goeswith.data.garments import fold
@@ -63,7 +64,7 @@ class Item:
 def item(view: CatalogueView, row: int) -> Item:
     """The item of a catalogue row."""
     values = view.catalogue.items.row(row, named=True)
-    name = (values["title"] or "").strip() or f"{values['category']} {values['item_id']}"
+    name = title_of(values) or f"{values['category']} {values['item_id']}"
     facts = [(field, str(values[field])) for field in FACTS if values[field]]
     brand = values["brand"] if len(view.facets()["brand"]) > 1 else None
     unit = str(values.get("currency") or "").strip()
