@@ -35,6 +35,8 @@ OFFERS = (
     "for recall@10; a shortlist shows these ten in an order that varies more."
 )
 """What the numbers of `retrieval_table` are."""
+ENOUGH = 100
+"""Questions from which on no sentence warns of noise: with 100, an accuracy of .5 is known to ±.1."""
 _SECOND = re.compile(r"pooled_auc|recall@\d+")
 """Measures that come second, see `goeswith.evaluate.measures.MEASURES`."""
 _NUMBER = re.compile(r"[+−-]?[\d.,]+( %)?( .*)?|–|")
@@ -148,6 +150,17 @@ def signature_lines(scores: Iterable[Score]) -> list[str]:
     for score in scores:
         asked.setdefault(score.signature, score.n)
     return [f"{count:,} questions: {signature}" for signature, count in asked.items()]
+
+
+def few_questions(scores: Iterable[Score]) -> str:
+    """A sentence on how little scores mean that were measured on fewer than `ENOUGH` questions; empty without any."""
+    spans = [(max((score.high - score.low) / 2, 1 / score.n), score.n) for score in scores
+             if 0 < score.n < ENOUGH and score.low is not None and score.high is not None]  # fmt: skip
+    if not spans:
+        return ""
+    half, count = max(spans)
+    noise = f"{half:.2f}".removeprefix("0")
+    return f"With only {count} questions, values are uncertain by up to ±{noise}: differences below that may be noise."
 
 
 def retrieval_table(scores: Iterable[Score]) -> Cells:

@@ -84,7 +84,7 @@ def evaluate(
 
 def _print(evaluation: Evaluation) -> None:
     """The tables, and lines on comparisons, probabilities, devices and incomplete files."""
-    from goeswith.tables import RETRIEVAL, chance, interval, plain, question_tables
+    from goeswith.tables import RETRIEVAL, chance, few_questions, interval, plain, question_tables
 
     ranked = [score for score in evaluation.retrieval if (score.task, score.metric) in RETRIEVAL]
     scores = [*evaluation.summary, *(score for score in evaluation.retrieval if score.task == "exhaustive")]
@@ -97,6 +97,8 @@ def _print(evaluation: Evaluation) -> None:
                 f"({' '.join(score.column)})"
             )
     _print_signatures(scores)
+    if warning := few_questions(scores):
+        typer.echo(f"{warning}\n")
     if ranked:
         _print_retrieval(ranked)
     compared: dict[str, list[list[str]]] = {}

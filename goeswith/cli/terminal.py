@@ -12,6 +12,7 @@ from rich.console import Console, Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from goeswith.data.captions import title_of
 from goeswith.errors import DataError
 from goeswith.shop.prices import price, shared_currency
 
@@ -94,7 +95,7 @@ class Printer:
     def card(self, item_id: str, highlight: bool = False) -> RenderableType:
         """An item: picture, title, category and price, id."""
         item = self.items.row(self.row_of[item_id], named=True)
-        title = (item["title"] or "").strip() or item["category"]
+        title = title_of(item) or item["category"]
         priced = "" if item["price"] is None else f", {price(item['price'], item.get('currency') or '')}"
         lines = [
             Text(title, style="bold green" if highlight else ""),

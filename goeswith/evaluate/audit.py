@@ -16,6 +16,7 @@ from goeswith.evaluate.shortcuts import ClueScore, Shortcuts, single_clues
 from goeswith.models import Scorer
 from goeswith.models.floors import fit_floors
 from goeswith.scores import Score
+from goeswith.tables import few_questions
 
 if TYPE_CHECKING:
     from goeswith.data.dataset import Dataset
@@ -50,7 +51,8 @@ _WHAT = {
 class Audit:
     """What the floors make of each question file.
 
-    scores: file → for each (task, negatives) in it and each floor the headline measure. verdicts: file → one sentence.
+    scores: file → for each (task, negatives) in it and each floor the headline measure. verdicts: file → one sentence,
+    and others on what it rests on.
     clues: file → every clue of the records alone, the best first. used: file → clue → its part in the floor
     ``records and ids``, which weighs them all.
     """
@@ -97,7 +99,8 @@ def audit(
         audit.used[file.name] = shortcuts.fitted_to(questions).shares
         records = records_sentence(audit.clues[file.name], audit.used[file.name])
         labels = _LABELS if _is_sample(dataset) else ""
-        audit.verdicts[file.name] = f"{conclusion(headlines)} {records} {labels}".strip()
+        sentences = (conclusion(headlines), few_questions(headlines), records, labels)
+        audit.verdicts[file.name] = " ".join(filter(None, sentences))
         if progress:
             progress(done, len(files))
     return audit

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from goeswith.data.captions import title_of
 from goeswith.errors import DataError
 
 if TYPE_CHECKING:
@@ -107,7 +108,7 @@ class Pictures:
         if row not in self.cached:
             item = self.items.row(row, named=True)
             self.cached[row] = {
-                "name": (item["title"] or "").strip() or f"{item['category']} {item['item_id']}",
+                "name": title_of(item) or f"{item['category']} {item['item_id']}",
                 "category": item["category"],
                 "picture": self.thumbnail(item["image"]),
             }

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from PIL import Image, ImageDraw, ImageFont, ImageOps
 
+from goeswith.data.captions import kind_of, title_of
 from goeswith.files import fresh_file
 from goeswith.shop.answers import Look
 from goeswith.shop.looks import in_body_order
@@ -50,9 +51,7 @@ def draw_sheet(stylist: Stylist, looks: Sequence[Look], out: Path) -> None:
 def _label(stylist: Stylist, item_ids: Sequence[str]) -> str:
     table = stylist.index.catalogue.items
     items = [table.row(stylist.index.row_of[item_id], named=True) for item_id in item_ids]
-    return ", ".join(
-        (item["title"] or "").strip() or f"{item['colour'] or ''} {item['category']}".strip() for item in items
-    )
+    return ", ".join(title_of(item) or kind_of(item) for item in items)
 
 
 def _picture(stylist: Stylist, item_id: str) -> Image.Image | None:

@@ -6,8 +6,8 @@ from collections import Counter
 from collections.abc import Sequence
 
 import numpy as np
-import polars as pl
 
+from goeswith.data.captions import kind_of, title_of
 from goeswith.shop.active_rules import Fired
 from goeswith.shop.answers import Look, Swap, list_of, verdict
 from goeswith.shop.index import Index
@@ -20,6 +20,7 @@ _VERDICTS = {
     "strong": "This look is strong: its pieces go together as in the better half of worn outfits",
     "fine": "This look is fine: its pieces go together as in many worn outfits",
     "weak": "This look is weak: the pieces of most worn outfits go together better",
+    "": "This look has no verdict, because there are too few worn outfits to compare it with",
     "unsure": "The model can hardly tell worn outfits of this catalogue from random ones, so its verdict means little",
 }
 
@@ -27,9 +28,7 @@ _VERDICTS = {
 def _names(index: Index, rows: np.ndarray) -> list[str]:
     """What the sentence calls items: title, else colour and category, with the id where two would be called alike."""
     table = index.catalogue.items[rows.tolist()]
-    kind = pl.concat_str("colour", "category", separator=" ", ignore_nulls=True)
-    title = pl.col("title").str.strip_chars()
-    called = table.select(pl.when(title != "").then(title).otherwise(kind).alias("name"))["name"].to_list()
+    called = [title_of(row) or kind_of(row) for row in table.iter_rows(named=True)]
     short = [" ".join(name.split()) for name in called]
     short = [name if len(name) <= _LONG else f"{name[:_LONG].rsplit(' ', 1)[0]} …" for name in short]
     count = Counter(short)
@@ -63,11 +62,6 @@ def sentence(why: Why, index: Index, without: float | None, kept: str = "", advi
     return "; ".join(parts) + "."
 
 
-def score(number: float) -> str:
-    """A score with as many digits as tell outfits apart."""
-    return f"{number:.{1 if abs(number) >= 100 else 2}f}".replace("-", "−")
-
-
 def unlearned(run: Run) -> str:
     """A sentence on what looks are based on if too little could be learned from outfits; empty if not."""
     if run.config["model"] != "starter":
@@ -88,7 +82,7 @@ def unlearned(run: Run) -> str:
 def _verdict_clause(look: Look) -> str:
     if look.findings:
         return f"This look is not a proper outfit: it {list_of(look.findings)}"
-    return _VERDICTS.get(look.verdict, f"This look has a score of {score(look.score)}, with nothing to compare it with")
+    return _VERDICTS[look.verdict]
 
 
 def _effect(name: str, look: Look, contribution: float, without: float | None, index: Index, kept: str) -> str:
@@ -139,7 +133,7 @@ def _exchange(swap: Swap, new: str, look: Look, names: Sequence[str], index: Ind
     removed = names[look.item_ids.index(swap.removed)]
     added = f"{added} ({new})" if added in names else added
     if swap.look.percentile is None or look.percentile is None:
-        return f"{added} in place of {removed} would raise the score"
+        return f"{added} in place of {removed} would go better with the rest"
     if swap.look.percentile <= look.percentile + _STEP:
         return f"{added} in place of {removed} would help a little"
     better = swap.look.verdict if swap.look.verdict != look.verdict else "better"

@@ -129,6 +129,7 @@ def test_another_list_of_outfits_can_be_asked_about(shell: Shell, world: Path, r
     code, out, _ = shell("evaluate", run, world, "--questions", file)
     assert code == 0
     assert "|looks|fitb|category|" in out
+    assert "With only 30 questions, values are uncertain by up to ±" in out
     (tmp_path / "looks.csv").write_text("outfit_id,item_id\no1,i0\no1,i1\no2,i2\no2,i3\n")  # no bottom among them
     code, _, err = shell("questions", world, "--outfits", tmp_path / "looks.csv", "--task", "triplet", "--out", file)
     assert code == 1

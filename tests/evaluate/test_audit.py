@@ -1,4 +1,5 @@
 import json
+import re
 import sys
 from pathlib import Path
 from types import ModuleType, SimpleNamespace
@@ -9,6 +10,7 @@ import polars as pl
 import pytest
 from made_scores import made_score
 
+from goeswith import tables
 from goeswith.data.catalogue import Catalogue
 from goeswith.data.dataset import Dataset
 from goeswith.data.outfits import Outfits
@@ -218,6 +220,16 @@ def test_what_is_chance_but_for_rounding_is_no_baseline_to_beat() -> None:
     lines = [line("chance", 0.25, 0.25, 0.25), line("words", above, above, above), line("popularity", 0.2, 0.1, 0.2)]
     assert "baselines" not in conclusion(lines)
     assert "other baselines to beat: words" in conclusion([*lines, line("words", 0.3, 0.29, 0.31)])
+
+
+def test_a_verdict_on_few_questions_says_that_differences_are_noise(tmp_path: Path, monkeypatch) -> None:
+    dataset = world(tmp_path / "world")
+    path = ask(dataset, "category")
+    assert "With only" not in audit(dataset, [path]).verdicts[path.name]
+    monkeypatch.setattr(tables, "ENOUGH", TEST + 1)
+    verdict = audit(dataset, [path]).verdicts[path.name]
+    assert verdict.startswith("season alone answers .")
+    assert re.search(rf"With only {TEST} questions, values are uncertain by up to ±\.0\d: differences below", verdict)
 
 
 def test_a_data_set_without_questions_names_the_command_to_make_them(tmp_path: Path) -> None:

@@ -152,6 +152,30 @@ def test_variations_of_a_draft_are_left_out_with_it(tmp_path):
     assert imported.skipped["variations of a product that is private or a draft"] == 2
 
 
+HIDING = ["Visibility in catalog", "Sichtbarkeit im Katalog", "Visibilité dans le catalogue",
+          "Visibilidad en el catálogo"]  # fmt: skip
+
+
+@pytest.mark.parametrize("header", HIDING)
+def test_products_that_are_hidden_in_the_catalogue_are_left_out_with_their_variations(header, tmp_path):
+    """Those that only the shop's search finds, or only its lists, can be bought by anybody."""
+    rows = [
+        "1,variable,H,Gift,1,hidden,,Kleider,,Farbe,rot", "2,variation,H-R,Gift,1,visible,9,,H,Farbe,rot",
+        "3,variation,H-B,Gift,1,hidden,9,,id:1,Farbe,blau", "4,simple,S,Found,1,search,9,Kleider,,,",
+        "5,simple,C,Listed,1,catalog,9,Kleider,,,", "6,simple,N,Unsaid,1,,9,Kleider,,,",
+        "7,simple,X,Sample,1,Hidden,9,Kleider,,,", "8,simple,D,Draft,0,hidden,9,Kleider,,,",
+    ]  # fmt: skip
+    columns = f"ID,Typ,Artikelnummer,Name,Veröffentlicht,{header},Regulärer Preis,Kategorien,Übergeordnetes Produkt,"
+    write(tmp_path, {"woo.csv": "\n".join([f"{columns}Attribut 1 Name,Attribut 1 Wert(e)", *rows])})
+    imported = read("woo", tmp_path / "woo.csv", workdir=tmp_path)
+    assert imported.items["item_id"].to_list() == ["S", "C", "N"]
+    assert {reason: count for reason, count in imported.skipped.items() if count} == {
+        "rows that are private or drafts": 1,
+        "rows that are hidden in the catalogue of the shop": 3,
+        "variations of a product that is hidden in the catalogue of the shop": 1,
+    }
+
+
 @pytest.mark.parametrize(("header", "value"), [("Status", "draft"), ("Status", "archived"), ("Published", "FALSE")])
 def test_variants_of_a_hidden_product_of_shopify_are_left_out_with_it(header, value, tmp_path):
     """What is said of a product stands in its first row alone."""

@@ -19,7 +19,10 @@ PATIENCE = 60_000
 
 
 def make_sample(folder: Path) -> Path:
-    """The index of a small generated sample and a model that was trained for a few seconds; larger for pictures."""
+    """The index of a small generated sample and a model that was trained for a few seconds; larger for pictures.
+
+    Its outfits are enough for looks to have verdicts.
+    """
     if not CHROMIUM:
         pytest.skip("there is no chromium here; on Debian: apt-get install chromium")
     pytest.importorskip("playwright", reason="playwright is not installed: pip install 'goeswith[dev]'")
@@ -32,7 +35,7 @@ def make_sample(folder: Path) -> Path:
     from goeswith.train.training import train
 
     shown = bool(os.environ.get("GOESWITH_SHOTS"))
-    drawn = read("sample", None, workdir=folder, outfits=4000 if shown else 700, items=660 if shown else 440, seed=1)
+    drawn = read("sample", None, workdir=folder, outfits=4000 if shown else 1800, items=660 if shown else 440, seed=1)
     drawn.items = drawn.items.with_columns(title=drawn.items["title"].scatter(0, SCRIPT))
     create(drawn, folder / "sample", layout="sample")
     dataset = Dataset(f"{folder / 'sample'}#users")
@@ -40,7 +43,7 @@ def make_sample(folder: Path) -> Path:
     freeze(dataset.catalogue, dataset.outfits, dataset.path / "questions", prefix="users")
     settings = ["hidden=64", f"epochs={20 if shown else 3}", "batch_size=64", "negatives=matched"]
     train("add-gnn", dataset, folder / "add-gnn-sample", settings=settings)
-    build_index(folder / "add-gnn-sample", dataset, folder / "index")
+    assert build_index(folder / "add-gnn-sample", dataset, folder / "index").scale
     return folder / "index"
 
 

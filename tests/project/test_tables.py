@@ -10,6 +10,7 @@ from goeswith.scores import Score
 from goeswith.tables import (
     chance,
     difference,
+    few_questions,
     headlines,
     long_table,
     markdown,
@@ -95,6 +96,16 @@ def test_headlines_are_on_the_hardest_negatives_of_each_task():
     assert headlines(lines) == [("compat", "random", "auc"), ("fitb", "matched", "accuracy")]
     assert headlines([]) == []
     assert title(("compat", "official", "pooled_auc")) == "Compatibility pooled AUC, published questions"
+
+
+def test_few_questions_are_called_noise():
+    enough = [line(), line(n=100)]
+    assert few_questions(enough) == few_questions([line(n=99, low=None, high=None)]) == ""
+    few = [line(n=60), line(n=80, low=0.6, high=0.85), line(n=20, low=None, high=None)]
+    assert few_questions([*enough, *few]) == (
+        "With only 80 questions, values are uncertain by up to ±.12: differences below that may be noise."
+    )
+    assert "With only 2 questions, values are uncertain by up to ±.50:" in few_questions([line(n=2, low=1.0, high=1.0)])
 
 
 def test_plain_columns_align_with_numbers_to_the_right():

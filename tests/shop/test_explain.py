@@ -14,6 +14,7 @@ from typer.testing import CliRunner
 from worlds import styles_dataset, styles_world, write_made
 
 from goeswith.cli.main import app
+from goeswith.data.captions import kind_of, title_of
 from goeswith.data.catalogue import Catalogue
 from goeswith.data.dataset import Dataset, Imported, create
 from goeswith.data.shelf import shelf
@@ -128,7 +129,7 @@ def test_no_item_is_blamed_where_each_helps_and_two_are_not_told_apart() -> None
     assert two.sentence.count(";") == 0
     bare = explain(stylist_of(catalogue, Sum(), scale=None), ["i0", "i1", "i2"])
     assert bare.sentence.startswith(
-        "This look has a score of 1.20, with nothing to compare it with; its weakest link is"
+        "This look has no verdict, because there are too few worn outfits to compare it with; its weakest link is"
     )
 
 
@@ -141,6 +142,19 @@ def test_names_are_made_distinct_shortened_and_put_on_one_line() -> None:
     assert max(len(alike), len(long)) < 400
     evil = table(title=["<b>x</b>", "y", "<script>alert(1)</script>", "z", "z"])
     assert "the <script>alert(1)</script>" in explain(stylist_of(evil, Mean()), ["i0", "i1", "i2"]).sentence
+
+
+def test_a_title_that_strings_labels_together_says_no_word_twice() -> None:
+    made = ["black leather leather jacket", "denim dark denim jeans", "Pom Pom hat", "red", None]
+    colour, material = ["black", "denim dark", None, "red", "denim"], ["leather", "denim", None, None, None]
+    kinds = ["Leather jacket", "jeans", "Hat", "shirt", "Denim skirt"]
+    catalogue = table(title=made, colour=colour, material=material, category=kinds)
+    stylist = stylist_of(catalogue, Mean())
+    assert catalogue.items["title"].to_list() == made  # models are trained on these words
+    names = [title_of(row) or kind_of(row) for row in catalogue.items.iter_rows(named=True)]
+    assert names == ["black leather jacket", "dark denim jeans", "Pom Pom hat", "red", "Denim skirt"]
+    sentences = " ".join(explain(stylist, [*ids, "i3"]).sentence for ids in (["i0", "i1"], ["i2", "i4"]))
+    assert not re.search("leather leather|denim dark|denim Denim", sentences)
 
 
 @pytest.mark.parametrize("name", list(MODELS))

@@ -241,6 +241,12 @@ def test_looks_are_compared_and_one_is_chosen(client, store, monkeypatch):
     monkeypatch.setattr(compare, "currency", lambda view: "EUR")
     assert f'class="best">€{min(prices):,.2f}' in client.get("/looks/compare", params={"look": ids}).text
     assert client.get("/looks/compare", params={"look": ids[:1]}).status_code == 422
+    monkeypatch.setitem(vars(client.app.state.shop.view.index), "scale", None)
+    page = client.get("/looks/compare", params={"look": ids}).text
+    verdicts = re.search(r'rowheader">Verdict</th>(.*)</tr>', page).group(1)
+    assert re.findall(r"<td[^>]*>([^<]*)<", verdicts) == ["no verdict"] * len(ids)
+    assert 'class="best"' not in verdicts
+    assert "Looks have no verdict here, because there are too few worn outfits to compare them with." in page
     assert client.get("/looks/compare", params={"look": [*ids, "a", "b"]}).status_code == 422
     answer = client.post("/looks/compare", data={"look": ids, "winner": ids[1]})
     assert answer.status_code == 303

@@ -234,7 +234,7 @@ def test_the_tree_of_a_screen_reader_names_lines_verdict_and_swaps(page):
     expect(page.locator(".lay .lines").first).to_be_visible()
     names = page.locator(".pieces .named").all_inner_texts()
     tree = page.locator("#board").aria_snapshot().lower()
-    lines = re.findall(r'- img "(.+?)"', tree)
+    lines = re.findall(r'img "(.+?)"', tree)
     assert all(any(first.lower() in line and second.lower() in line for line in lines)
                for first, second in itertools.combinations(names, 2))  # fmt: skip
     assert page.locator("#verdict").inner_text().lower() in tree

@@ -46,6 +46,19 @@ def test_the_quiz_counts_for_both(client, view):
         assert text.count("<b>worn</b>") == 1
 
 
+def test_a_quiz_says_without_paths_why_it_asks_nothing(client, view, monkeypatch):
+    def make(*arguments, **options):
+        raise DataError(f"{view.index.dataset}/questions/test.parquet is damaged")
+
+    monkeypatch.setattr(quiz, "KINDS", ())
+    monkeypatch.setattr(quiz, "questions", quiz.questions.__wrapped__)
+    assert "There are too few outfits that the model has not seen to ask about; add orders" in client.get("/quiz").text
+    monkeypatch.setattr(quiz, "questions", make)
+    text = client.get("/quiz?seed=4").text
+    assert "A file of the data set cannot be used; the log of the service names it." in text
+    assert str(view.index.dataset) not in text
+
+
 def test_a_quiz_without_questions_asks_none(client, monkeypatch):
     def none(view):
         raise DataError("there are none")

@@ -9,6 +9,8 @@ import pytest
 from answers import Parts
 from served import COLOURS
 
+from goeswith.errors import DataError
+from goeswith.rules.pairs import NO_PAIRS
 from goeswith.shop.ruled_scorer import RuledScorer, spread
 from goeswith.shop.stylist import Stylist
 from goeswith.studio.pages import rule_effects as effects
@@ -27,6 +29,16 @@ def test_picks_are_counted_in_grammar(client, monkeypatch, changed, words):
     client.app.state.shop.rules.write((), (TEXT,))
     assert f"{words}<" in client.get("/rules").text
     client.app.state.shop.rules.write((), ())
+
+
+def test_the_page_of_rules_shows_no_path_of_the_data_set(client, view, monkeypatch):
+    def missing(*_):
+        raise DataError(f"{view.index.dataset} {NO_PAIRS}")
+
+    monkeypatch.setattr(ruling, "stored", missing)
+    text = unescape(client.get("/rules").text)
+    assert "The data set has no outfit with a top (group " in text
+    assert str(view.index.dataset) not in text
 
 
 def test_rules_that_are_off_change_nothing(client, view):

@@ -22,6 +22,8 @@ SPELLINGS: Spellings = {
     "variant_id": "sku artikelnummer ugs",
     "title": "name nom nombre",
     "published": "published veroffentlicht publie publicado",
+    "visibility": "visibility_in_catalog sichtbarkeit_im_katalog katalogsichtbarkeit visibilite_dans_le_catalogue "
+    "visibilidad_en_el_catalogo",
     "description": "description short_description beschreibung kurzbeschreibung description_courte descripcion "
     "descripcion_corta",
     "category": "categories kategorien categorias",
@@ -61,7 +63,7 @@ def matches(headers: set[str]) -> bool:
 
 
 def variants(table: pl.DataFrame, chosen: Mapping[str, str], where: Path, *, site: str | None = None) -> Variants:
-    """Variations and simple products; private ones, drafts and groups of products are left out and counted.
+    """Variations and simple products; private and hidden ones, drafts and groups of products are left out and counted.
 
     Args:
         chosen: see `under_our_names`. site: address of the shop, from which links to its products follow.
@@ -111,18 +113,31 @@ def _attributes(columns: Sequence[str]) -> dict[str, str]:
 
 
 def _shown(table: pl.DataFrame) -> tuple[pl.DataFrame, dict[str, int]]:
-    hidden = (pl.col("published") != "1").fill_null(False)
-    variation = pl.col("kind").str.contains("variation").fill_null(False)
-    products = table.filter(~variation)
-    drafts = _names(products.filter(hidden)).join(_names(products.filter(~hidden)), on="parent", how="anti")
-    public = table.filter(~hidden)
-    shown = public.filter(~(variation & pl.col("parent").is_in(drafts["parent"].implode()).fill_null(False)))
-    whole = shown.filter(~pl.col("kind").str.contains("grouped").fill_null(False) & pl.col("me").is_not_null())
+    """What shoppers can come across: in the lists of the shop or, with the visibility ``search``, by its search."""
+    draft = (pl.col("published") != "1").fill_null(False)
+    hidden = (pl.col("visibility").str.to_lowercase() == "hidden").fill_null(False)
+    table, drafts, of_drafts = _without(table, draft)
+    table, hidden_rows, of_hidden = _without(table, hidden)
+    whole = table.filter(~pl.col("kind").str.contains("grouped").fill_null(False) & pl.col("me").is_not_null())
     return whole, {
-        "rows that are private or drafts": len(table) - len(public),
-        "variations of a product that is private or a draft": len(public) - len(shown),
-        "rows that are groups of products, or have neither SKU nor ID": len(shown) - len(whole),
+        "rows that are private or drafts": drafts,
+        "variations of a product that is private or a draft": of_drafts,
+        "rows that are hidden in the catalogue of the shop": hidden_rows,
+        "variations of a product that is hidden in the catalogue of the shop": of_hidden,
+        "rows that are groups of products, or have neither SKU nor ID": len(table) - len(whole),
     }
+
+
+def _without(table: pl.DataFrame, closed: pl.Expr) -> tuple[pl.DataFrame, int, int]:
+    """The table without the rows that are closed and the variations of such products, and how many there are of both.
+
+    A name that an open product has, too, is that of the open one.
+    """
+    variation = pl.col("kind").str.contains("variation").fill_null(False)
+    products, rows = table.filter(~variation), table.filter(~closed)
+    names = _names(products.filter(closed)).join(_names(products.filter(~closed)), on="parent", how="anti")
+    kept = rows.filter(~(variation & pl.col("parent").is_in(names["parent"].implode()).fill_null(False)))
+    return kept, len(table) - len(rows), len(rows) - len(kept)
 
 
 def _names(products: pl.DataFrame) -> pl.DataFrame:

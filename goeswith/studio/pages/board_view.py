@@ -1,4 +1,4 @@
-"""Board view: what the pages show of a board: its score, the lines between its items, and the reasons."""
+"""Board view: what the pages show of a board: its verdict, the lines between its items, and the reasons."""
 
 from __future__ import annotations
 
@@ -35,10 +35,10 @@ LEAST = 200
 
 
 def tray(view: CatalogueView, board: Board) -> dict[str, Any]:
-    """The board in small: its items and its score."""
+    """The board in small: its items and its verdict."""
     shown = [item(view, view.index.row_of[item_id]) for item_id in board.on if item_id in view.index.row_of]
     look, trouble = judged(view, shown)
-    summary = trouble if look is None else f"{len(shown)} items on the board, {verdict(look)}"
+    summary = trouble if look is None else ", ".join(filter(None, [_counted(shown), verdict(look)]))
     return {
         "shown": shown, "look": look, "trouble": trouble, "full": board.overflow,
         "announcement": " ".join(filter(None, (board.overflow, summary or _counted(shown)))),
@@ -60,7 +60,7 @@ def judged(view: CatalogueView, shown: Sequence[Item]) -> tuple[Look | None, str
 def table(
     view: CatalogueView, board: Board, *, slot: str = "", swap: str = "", waits: str = "", trouble: str = ""
 ) -> dict[str, Any]:
-    """The board at large: items, score, lines and why. Items that the catalogue lacks are left out, with a note.
+    """The board at large: items, verdict, lines and why. Items that the catalogue lacks are left out, with a note.
 
     slot, swap: which suggestions are open, see `goeswith.studio.pages.offers.rail`.
     """
@@ -73,11 +73,13 @@ def table(
     lay = flat_lay.laid(view, present.on, dict(present.lay))
     if look is not None and np.isfinite(look.score):
         explanation = explain(view.stylist, present.on, swap=False, locked=present.lock)
-        why, lines = _reasons_panel(explanation, shown), _drawing(view, explanation, shown, [spot for spot, _ in lay])
+        why = _reasons_panel(explanation, shown)
+        if view.index.scale is not None:  # else worn outfits are too few to compare pairs with, too
+            lines = _drawing(view, explanation, shown, [spot for spot, _ in lay])
     announcement = (
         _counted(shown)
         if look is None
-        else f"{_counted(shown)}: {'not a proper outfit, ' if look.findings else ''}{verdict(look)}"
+        else f"{_counted(shown)}: {'not a proper outfit, ' if look.findings else ''}{verdict(look) or 'no verdict'}"
     )
     announcement = f"{board.overflow} {announcement}".strip()
     return {
@@ -197,11 +199,10 @@ def _sorted(pairs: np.ndarray) -> np.ndarray:
 def _drawing(view: CatalogueView, explanation: Why, shown: Sequence[Item], spots: Sequence[Spot]) -> Drawing:
     """The lines between items, by how many pairs of worn outfits are worse; grey where nothing is known of those.
 
-    Without a scale worn outfits are too few to compare a whole look with, and then its pairs are not compared either.
     The one line of two pieces says what the verdict says.
     """
     try:
-        by_size = _worn_pair_scores(view) if view.index.scale else {0: np.empty(0)}
+        by_size = _worn_pair_scores(view)
     except GoeswithError as error:
         log.info("lines have one colour: %s", error)
         by_size = {0: np.empty(0)}

@@ -1,4 +1,4 @@
-"""Compare: two to four looks side by side: prices, scores, and where they differ."""
+"""Compare: two to four looks side by side: prices, verdicts, and where they differ."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def page(view: CatalogueView, store: Looks, look_ids: Sequence[str], owner: str,
     slots = _slots(shown)
     numbers = [
         _row("Price", shown, lambda card: _price(view, card), lambda card: None if card.price is None else -card.price),
-        _row("Verdict", shown, _verdict_text, _score),
+        _row("Verdict", shown, _verdict_text, _rank),
         _row("Season and gender", shown, lambda card: _coherence(view, card)),
         _row("Colours", shown, _colours),
     ]
@@ -58,7 +58,8 @@ def page(view: CatalogueView, store: Looks, look_ids: Sequence[str], owner: str,
     without = [address("/looks/compare", look=[look_id for look_id in ids if look_id != own]) for own in ids]
     return {
         "cards": shown, "numbers": numbers, "slots": slots, "announcement": announcement, "board": Board(),
-        "trouble": trouble, "without": without if len(ids) > 2 else [""] * len(ids),
+        "trouble": trouble, "judged": view.index.scale is not None,
+        "without": without if len(ids) > 2 else [""] * len(ids),
     }  # fmt: skip
 
 
@@ -102,13 +103,13 @@ def _price(view: CatalogueView, card: Card) -> str:
 def _verdict_text(card: Card) -> str:
     if card.look is None:
         return "not all pieces can be judged"
-    return ", ".join(filter(None, [verdict(card.look), standing(card.look)]))
+    return ", ".join(filter(None, [verdict(card.look), standing(card.look)])) or "no verdict"
 
 
-def _score(card: Card) -> float | None:
+def _rank(card: Card) -> float | None:
     if card.look is None or np.isnan(card.look.score):
         return None
-    return -np.inf if card.look.findings else card.look.score if card.look.percentile is None else card.look.percentile
+    return -np.inf if card.look.findings else card.look.percentile
 
 
 def _coherence(view: CatalogueView, card: Card) -> str:

@@ -17,7 +17,7 @@ from goeswith.studio.pages.quiz_card import ending
 from goeswith.studio.pages.quiz_reasons import reason
 from goeswith.studio.pages.views import items
 from goeswith.studio.service.catalogue_view import CatalogueView, once
-from goeswith.studio.service.source import dataset, held_out
+from goeswith.studio.service.source import dataset, held_out, in_words
 
 KINDS = ("matched", "category", "random")
 """Negatives of the question file to ask, the first that is there: matched ones leave nothing to go by but taste."""
@@ -50,7 +50,10 @@ def questions(view: CatalogueView) -> pl.DataFrame:
             continue
         if len(frame := _askable(view, frame)):
             return frame
-    raise DataError(f"{data.path} has no test outfit that makes a question; import outfits with a test split")
+    raise DataError(
+        "there are too few outfits that the model has not seen to ask about; "
+        "add orders, wish lists or sets, and build the shop again"
+    )
 
 
 def _askable(view: CatalogueView, frame: pl.DataFrame) -> pl.DataFrame:
@@ -111,7 +114,7 @@ def page(view: CatalogueView, board: Board, seed: int, asked: int, you: int, mod
     try:
         question = ask(view, seed, counts["asked"])
     except GoeswithError as error:
-        return shown | counts | {"trouble": str(error)}
+        return shown | counts | {"trouble": in_words(view, error)}
     row = question.pop("row")
     shown |= question
     shown["same"] = len({candidate.category for candidate in question["candidates"]}) == 1

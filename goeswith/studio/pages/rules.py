@@ -13,7 +13,7 @@ from goeswith.studio.pages.rule_switches import Switched, stored
 from goeswith.studio.pages.views import item
 from goeswith.studio.service.catalogue_view import CatalogueView, once
 from goeswith.studio.service.shop_rules import Switches, text_of
-from goeswith.studio.service.source import dataset
+from goeswith.studio.service.source import dataset, in_words
 
 ORIGINS = {
     "run": "The rules that this run was trained with: it has learned them, and a switch makes it keep to one more.",
@@ -67,7 +67,7 @@ def page(view: CatalogueView, switches: Switches, fresh: str = "") -> dict[str, 
         shown["effect"] = effect(view, switched) if switched.rules else None
         shown["announcement"] = f"{len(switched.on)} of {len(switched.rules)} rules are on"
     except GoeswithError as error:
-        shown["trouble"] = str(error)
+        shown["trouble"] = in_words(view, error)
     return shown
 
 

@@ -12,13 +12,13 @@ import numpy as np
 from jinja2 import pass_context
 from jinja2.runtime import Context
 
+from goeswith.data.captions import title_of
 from goeswith.data.catalogue import GROUPS
 from goeswith.data.encoders.pictures import open_picture
 from goeswith.data.garments import fold
 from goeswith.data.variants import listed
 from goeswith.shop.prices import price, shared_currency
 from goeswith.shop.stylist import Look
-from goeswith.shop.wording import score
 from goeswith.studio.service.catalogue_view import CatalogueView, once
 from goeswith.studio.service.refusals import image_path
 from goeswith.studio.service.thumbnails import inside
@@ -64,7 +64,7 @@ class Item:
 def item(view: CatalogueView, row: int) -> Item:
     """The item of a catalogue row."""
     values = view.catalogue.items.row(row, named=True)
-    name = (values["title"] or "").strip() or f"{values['category']} {values['item_id']}"
+    name = title_of(values) or f"{values['category']} {values['item_id']}"
     facts = [(field, str(values[field])) for field in FACTS if values[field]]
     brand = values["brand"] if len(view.facets()["brand"]) > 1 else None
     unit = str(values.get("currency") or "").strip()
@@ -155,11 +155,16 @@ def points(change: float) -> str:
     return f"{change:+.0f}".replace("-", "−").replace("+0", "±0").replace("−0", "±0")
 
 
+def score(number: float) -> str:
+    """A score with as many digits as tell outfits apart."""
+    return f"{number:.{1 if abs(number) >= 100 else 2}f}".replace("-", "−")
+
+
 def verdict(look: Look) -> str:
-    """What is wrong with a look, or its verdict in a word, or its score where it has none."""
+    """What is wrong with a look, or its verdict in a word; empty where it has none."""
     if math.isnan(look.score):
         return "no score"
-    return ", ".join(look.findings) or look.verdict or score(look.score)
+    return ", ".join(look.findings) or look.verdict
 
 
 def standing(look: Look) -> str:

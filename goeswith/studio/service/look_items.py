@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from goeswith.data.captions import title_of
 from goeswith.shop.stylist import Look
 from goeswith.studio.service.catalogue_view import CatalogueView
 from goeswith.studio.service.looks import Piece, SavedLook
@@ -70,4 +71,4 @@ def lost(view: CatalogueView, look: SavedLook, owner: str) -> list[Lost]:
 
 
 def _name(row: dict[str, Any]) -> str:
-    return (row["title"] or "").strip() or f"{row['category']} {row['item_id']}"
+    return title_of(row) or f"{row['category']} {row['item_id']}"

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import logging
+
 from goeswith import Dataset
-from goeswith.errors import DataError
+from goeswith.errors import DataError, GoeswithError
 from goeswith.shop.held_out import HeldOut
 from goeswith.studio.service.catalogue_view import CatalogueView, once
+
+log = logging.getLogger(__name__)
 
 
 @once
@@ -29,6 +33,16 @@ def held_out(view: CatalogueView) -> HeldOut:
         DataError, ModelError: the data set, its features or that model is not where it was.
     """
     return HeldOut(view.index, dataset(view))
+
+
+def in_words(view: CatalogueView, error: GoeswithError) -> str:
+    """An error as pages for stylists show it: without paths; files of the data set are named in the log."""
+    folder = str(view.index.dataset)
+    message = str(error).replace(f"{folder} ", "the data set ")
+    if folder not in message:
+        return message
+    log.warning("%s", error)
+    return "a file of the data set cannot be used; the log of the service names it"
 
 
 def outfit_ids(data: Dataset, position: int) -> list[str]:

@@ -7,6 +7,7 @@ import re
 from typing import Any
 from urllib.parse import urlsplit
 
+from goeswith.data.captions import title_of
 from goeswith.data.products import COMPUTED
 from goeswith.data.variants import listed
 from goeswith.shop.looks import LINKS
@@ -23,7 +24,7 @@ TITLES = re.compile("title_([a-z]{2})")
 def shown_item(view: CatalogueView, row: int, address: Address) -> dict[str, Any]:
     """An item of the catalogue as pages show it: `FIELDS` and ``item_id``; null where nothing is known."""
     values = view.catalogue.items.row(row, named=True)
-    texts = {name: _text(values.get(name)) for name in TEXTS}
+    texts = {name: _text(values.get(name)) for name in TEXTS} | {"title": title_of(values) or None}
     if (texts["product_id"] or "").startswith(COMPUTED):  # made up by the index
         texts["product_id"] = None
     return {
