@@ -175,7 +175,7 @@ def _encode(dataset: Dataset, encoders: Sequence[str], say: Say, progress: Calla
 
 
 def _ask(dataset: Dataset, seed: int, say: Say, progress: Progress) -> None:
-    """Freeze the usual questions about outfits that no model learns from; those that are there stay as they are."""
+    """Freeze the usual questions about outfits that are held out; those that are there stay as they are."""
     folder, total = dataset.path / "questions", 0
     splits = [split for split in ("valid", "test") if (dataset.outfits.splits == split).any()]
     for at, split in enumerate(splits, start=1):
@@ -187,7 +187,7 @@ def _ask(dataset: Dataset, seed: int, say: Say, progress: Progress) -> None:
         total += sum(file.questions for file in done)
         progress(at, len(splits))
     if total:
-        line = f"{total:,} about outfits that the model does not learn from"
+        line = f"{total:,} to measure the model on, about outfits kept out until then"
     elif not len(dataset.outfits):
         line = "none, because there are no outfits"
     else:

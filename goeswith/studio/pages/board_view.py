@@ -102,14 +102,22 @@ def _left_out(view: CatalogueView, board: Board, name: str) -> dict[str, Any]:
     return {"words": f"{name!r} is left out; open the board again.", "meant": []}  # the catalogue has just changed
 
 
-def scored(view: CatalogueView, outfits: Sequence[Sequence[str]]) -> list[Look]:
-    """Looks of outfits as the model alone sees them, with no score where it has none."""
+def scored(view: CatalogueView, outfits: Sequence[Sequence[str]], *, unseen: bool = False) -> list[Look]:
+    """Looks of outfits as the model alone sees them, with no score where it has none.
+
+    unseen: as the model saw them before it learned from validation and test outfits.
+    """
     if not outfits:
         return []
     width = max(map(len, outfits))
     rows = np.array([[view.row(item_id) for item_id in (*ids, *[ids[0]] * (width - len(ids)))] for ids in outfits])
     lengths = np.array([len(ids) for ids in outfits])
-    scores = view.index.without_rules().scorer.score(rows, np.arange(width) < lengths[:, None])
+    mask = np.arange(width) < lengths[:, None]
+    if unseen:
+        used, numbered = np.unique(rows, return_inverse=True)
+        scores = held_out(view).scorer(used).score(numbered.reshape(rows.shape), mask)
+    else:
+        scores = view.index.without_rules().scorer.score(rows, mask)
     return looks_of(view.index, [row[:length] for row, length in zip(rows, lengths, strict=True)], scores)
 
 

@@ -88,11 +88,8 @@ def answer(view: CatalogueView, row: dict[str, Any], choice: int) -> dict[str, A
     """What was worn, what the model picks, and who is right; a tie at the top makes the model wrong."""
     at = row["position"]
     outfits = [[*row["context"][:at], candidate, *row["context"][at:]] for candidate in row["candidates"]]
-    looks = scored(view, outfits)
-    rows, at = np.unique(view.catalogue.rows([item_id for ids in outfits for item_id in ids]), return_inverse=True)
-    numbered = at.reshape(len(outfits), -1)
-    # Not by the scores of these looks: the model that is served may have learned from the outfits of the quiz.
-    scores = held_out(view).scorer(rows, view.index.rules).score(numbered, np.ones(numbered.shape, bool))
+    looks = scored(view, outfits, unseen=True)
+    scores = np.array([look.score for look in looks])
     best = np.flatnonzero(scores == np.nanmax(scores))
     pick = int(best[0]) if len(best) == 1 else -1
     return {
@@ -113,6 +110,7 @@ def page(view: CatalogueView, board: Board, seed: int, asked: int, you: int, mod
         return shown | counts | {"end": end, "announcement": end, "next": again, "card": card}
     try:
         question = ask(view, seed, counts["asked"])
+        held_out(view)  # without which the model has no answer
     except GoeswithError as error:
         return shown | counts | {"trouble": in_words(view, error)}
     row = question.pop("row")

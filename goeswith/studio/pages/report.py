@@ -184,12 +184,12 @@ def _extremes(view: CatalogueView) -> dict[str, Any]:
     """
     try:
         data = dataset(view)
-        test_outfits = np.flatnonzero(data.outfits.splits == "test").tolist()
-    except GoeswithError:
+        outfits = [outfit_ids(data, number) for number in np.flatnonzero(data.outfits.splits == "test").tolist()]
+        outfits = [ids for ids in outfits if all(item_id in view.index.row_of for item_id in ids)]
+        looks = [look for look in scored(view, outfits, unseen=True) if np.isfinite(look.score)]
+    except GoeswithError as error:
+        log.info("no outfits to show: %s", error)
         return {"best": [], "worst": [], "incomplete": 0, "tested": 0}
-    outfits = [outfit_ids(data, number) for number in test_outfits]
-    outfits = [ids for ids in outfits if all(item_id in view.index.row_of for item_id in ids)]
-    looks = [look for look in scored(view, outfits) if np.isfinite(look.score)]
     tested, looks = len(looks), [look for look in looks if not look.findings]
     looks.sort(key=lambda look: -(look.score if look.probability is None else look.probability))
     count = min(EXTREMES, len(looks) // 2)
