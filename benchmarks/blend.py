@@ -16,8 +16,8 @@ With --together one more blend is made, of the mean of each model over all seeds
 mean of the first model alone stands beside it. There is one of each, whose interval knows no luck of training. The
 models themselves then have all of these seeds.
 
-With --anew the models are also trained anew with the validation outfits (`TrainConfig.learn_from`), for as many epochs
-as were best before that, and blended with the weights that are fitted without them.
+With --with-validation the models are also trained again with the validation outfits (`TrainConfig.learn_from`), for as
+many epochs as were best before that, and blended with the weights that are fitted without them.
 """
 
 from __future__ import annotations
@@ -45,8 +45,8 @@ from goeswith.train.trust import TrustConfig, TrustQuestions, fit_trust
 
 RESULTS = Path(__file__).resolve().parents[1] / "docs" / "results"
 BLEND, POPULARITY, TOGETHER = "blend", "popularity", "blend of all seeds"
-ANEW = "validation outfits too"
-"""Of what was trained anew with them."""
+ALSO_VALIDATION = "validation outfits too"
+"""Of what was trained again with them."""
 
 
 def main() -> None:
@@ -56,7 +56,9 @@ def main() -> None:
     parser.add_argument("--control", help="a model of the recipe, of whose seeds a control is blended")
     parser.add_argument("--popularity", action="store_true", help="also blend with how often items are worn")
     parser.add_argument("--together", action="store_true", help="also blend the means over all seeds that are trained")
-    parser.add_argument("--anew", action="store_true", help="also blend models trained anew with validation outfits")
+    parser.add_argument(
+        "--with-validation", action="store_true", help="also blend models trained again with validation outfits"
+    )
     parser.add_argument("--valid", required=True, help="validation questions, by the file's name")
     parser.add_argument("--test", help="test questions; without, only validation ones are asked")
     parser.add_argument("--work", type=Path, default=Path("runs/results/bench"), help="folder of the benches")
@@ -69,7 +71,7 @@ def main() -> None:
     results = measure(
         recipe, options.models, options.control, options.valid, options.test, options.work / recipe.name,
         seeds=tuple(options.seeds or recipe.seeds), popularity=options.popularity, together=options.together,
-        anew=options.anew,
+        with_validation=options.with_validation,
     )  # fmt: skip
     if options.test:
         with fresh_file(options.results / f"blend-{recipe.name}.json") as partial:
@@ -88,7 +90,7 @@ def measure(
     seeds: Sequence[int],
     popularity: bool = False,
     together: bool = False,
-    anew: bool = False,
+    with_validation: bool = False,
 ) -> dict[str, Any]:
     """Each model, the blend and its control on the test questions, what the blend has over each, and the weights."""
     dataset = Dataset(recipe.dataset)
@@ -99,8 +101,12 @@ def measure(
     ]
     worn = [answer(popularity_of(dataset), questions) for questions in question_files] if popularity else None
     answers = {seed: answered(recipe, seed, work, dataset, question_files) for seed in seeds}
-    further = with_validation(recipe.only(models))
-    again = {seed: answered(further, seed, work / "anew", dataset, question_files) for seed in seeds if anew}
+    further = learning_validation(recipe.only(models))
+    again = {
+        seed: answered(further, seed, work / "with-validation", dataset, question_files)
+        for seed in seeds
+        if with_validation
+    }
     sittings: dict[str, list[list[Report]]] = {}
     fitted = []
     for seed, of_seed in answers.items():
@@ -113,12 +119,12 @@ def measure(
         shares = dict(zip(models, (spread / spread.sum()).tolist(), strict=True))
         aucs = {f"{name} valid_auc": each[2] for name, each in mixed.items() if name != BLEND}
         fitted.append({"seed": seed, "valid_auc": auc, "shares": shares, **aucs})
-        of_seed |= {f"{name}, {ANEW}": parts for name, parts in again.get(seed, {}).items()}
-        if anew:
-            name = f"{BLEND}, {ANEW}"
-            mixed[name] = mix(name, {model: of_seed[f"{model}, {ANEW}"] for model in models})
+        of_seed |= {f"{name}, {ALSO_VALIDATION}": parts for name, parts in again.get(seed, {}).items()}
+        if with_validation:
+            name = f"{BLEND}, {ALSO_VALIDATION}"
+            mixed[name] = mix(name, {model: of_seed[f"{model}, {ALSO_VALIDATION}"] for model in models})
         if test:
-            every = [name for name in of_seed if name.removesuffix(f", {ANEW}") in models]
+            every = [name for name in of_seed if name.removesuffix(f", {ALSO_VALIDATION}") in models]
             last = {name: of_seed[name][-1] for name in every} | {name: each[0] for name, each in mixed.items()}
             for name, each in last.items():
                 sittings.setdefault(name, []).append([report(each, dataset)])
@@ -126,10 +132,10 @@ def measure(
         runs_of = dict(trained(recipe.only(models), work, dataset, question_files))
         means_of = {name: average(runs_of[name]) for name in models}
         mixed = mixtures(TOGETHER, means_of, worn)
-        if anew:
-            runs_anew = dict(trained(further, work / "anew", dataset, question_files))
-            name = f"{TOGETHER}, {ANEW}"
-            mixed[name] = mix(name, {model: average(runs_anew[model]) for model in models})
+        if with_validation:
+            further_runs = dict(trained(further, work / "with-validation", dataset, question_files))
+            name = f"{TOGETHER}, {ALSO_VALIDATION}"
+            mixed[name] = mix(name, {model: average(further_runs[model]) for model in models})
         fitted.append({"seed": None, **{f"{name} valid_auc": each[2] for name, each in mixed.items()}})
         if test:
             last = {f"{models[0]}, all seeds": means_of[models[0]][-1]} | {n: each[0] for n, each in mixed.items()}
@@ -147,8 +153,8 @@ def measure(
     }
 
 
-def with_validation(recipe: Recipe) -> Recipe:
-    """The same models, trained anew with validation outfits."""
+def learning_validation(recipe: Recipe) -> Recipe:
+    """The same models, trained again with validation outfits."""
     more = "learn_from=train+valid"
     return replace(recipe, models=tuple(replace(each, settings=(*each.settings, more)) for each in recipe.models))
 
@@ -165,8 +171,8 @@ def answered(
     """What each model of the recipe says with a seed, of each file of questions; trained where it has no run."""
     answers = {}
     for (experiment, _), training in trainings(replace(recipe, seeds=(seed,)), work).items():
-        given = of_run(training.run(), dataset, question_files)
-        answers[experiment.name] = [replace(each, scorer=experiment.name) for each in given]
+        of_files = of_run(training.run(), dataset, question_files)
+        answers[experiment.name] = [replace(each, scorer=experiment.name) for each in of_files]
     return answers
 
 

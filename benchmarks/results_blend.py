@@ -17,8 +17,8 @@ WORN = """ With popularity, ln of how many training outfits wear an item (never 
 wrong answers are drawn evenly from the catalogue, popular items are right more often, which is no taste."""
 
 
-ANEW = """ Rows with validation outfits too: the models were trained anew with them, for as many epochs as were
-best before, and blended with the weights of the models before, which had not seen them."""
+ALSO_VALIDATION = """ Rows with validation outfits too: the models were trained again with them, for as many epochs
+as were best before, and blended with the weights of the models before, which had not seen them."""
 
 
 def blend(folder: Path, name: str) -> str:
@@ -43,7 +43,7 @@ def blend(folder: Path, name: str) -> str:
     head = ["", "seeds", f"AUC, {first['negatives']}", "the blend is ahead by", "share in it"]
     aucs = ", ".join(f"{fit['valid_auc']:.3f}" for fit in seeds)
     about = WORN if any("popularity" in line["scorer"] for line in results["test"]) else ""
-    about += ANEW if any("validation outfits" in line["scorer"] for line in results["test"]) else ""
+    about += ALSO_VALIDATION if any("validation outfits" in line["scorer"] for line in results["test"]) else ""
     return f"{HEAD}{about} Validation AUC of the blend by seed, cross-fitted: {aucs}.\n\n{markdown(head, rows)}"
 
 

@@ -234,7 +234,7 @@ def _train(
 ) -> Run | None:
     """The default model, trained on the outfits of the data set; one that is there and fits is taken as it is.
 
-    It is measured on outfits held out, and then trained anew on all outfits: a shop has few, and wants all its looks
+    It is measured on outfits held out, and then trained again on all outfits: a shop has few, and wants all its looks
     to be known. None where the outfits are too few.
     """
     settings = [f"learn_from={'+'.join(SPLITS)}", *settings]

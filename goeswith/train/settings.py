@@ -35,7 +35,7 @@ class TrainConfig:
     With ``catalogue``, items that only test outfits wear are never right in training: a model can learn to reject them.
     negatives_per_positive: r. blank: which item is replaced, ``any`` or the ``bottom``, as in triplets.
     learn_from: outfits of which splits to learn from. Beyond ``train`` the model is trained twice: on the training
-    outfits alone, into ``RUN/held-out``, and then anew on all of these splits for as many epochs as that one was best
+    outfits alone, into ``RUN/held-out``, and then again on all of these splits for as many epochs as that one was best
     after. What is served knows every outfit, and `goeswith evaluate` measures the held-out one.
     pairs: learn from every top and bottom worn together instead of from whole outfits.
     outfits: how many training outfits to learn from, drawn at random; a smaller draw is part of a larger one; 0 = all.
