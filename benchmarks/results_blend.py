@@ -11,7 +11,8 @@ from goeswith.scores import Difference, Score
 from goeswith.tables import chance, interval, markdown, value
 
 HEAD = """**A blend of models**: the weighted sum of their scores. The weights are fitted on validation questions by
-pairwise logistic regression (`benchmarks/blend.py`), test questions were asked once. p is after Holm."""
+pairwise logistic regression (`benchmarks/blend.py`); what was asked of test questions, and when, is in `docs/LOG.md`. p
+is after Holm."""
 
 WORN = """ With popularity, ln of how many training outfits wear an item (never is as once) has a weight too: where
 wrong answers are drawn evenly from the catalogue, popular items are right more often, which is no taste."""

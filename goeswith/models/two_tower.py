@@ -52,6 +52,7 @@ TRAINING = {
     "patience": 30,
     "keep": "one-standard-error",
     "batch_size": 512,
+    "batches": "even",
     "optimiser": "adamw",
     "learning_rate": 2e-3,
     "weight_decay": 0.05,

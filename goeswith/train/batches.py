@@ -9,13 +9,19 @@ import torch
 
 
 def batches(
-    lengths: np.ndarray, size: int, generator: torch.Generator, weights: np.ndarray | None = None
+    lengths: np.ndarray,
+    size: int,
+    generator: torch.Generator,
+    weights: np.ndarray | None = None,
+    *,
+    even: bool = False,
 ) -> Iterator[np.ndarray]:
     """Places of the outfits of each batch of an epoch, a fresh shuffle; outfits of like length meet, to save padding.
 
     Args:
-        lengths: (N,) items of the outfits. size: outfits of a batch.
+        lengths: (N,) items of the outfits. size: outfits of a batch, at most.
         weights: (N,) see `by_weight`; each outfit once where there are none.
+        even: as many batches, none of which has more than one outfit more than another; else the last has what is left.
     """
     order = torch.randperm(len(lengths), generator=generator).numpy()
     if weights is not None:
@@ -23,9 +29,11 @@ def batches(
     # Sorting within windows of eight batches keeps the batches random while their lengths agree.
     window = np.arange(len(order)) // (8 * size)
     order = order[np.lexsort((lengths[order], window))]
-    starts = torch.randperm(-(-len(order) // size), generator=generator).numpy() * size
-    for start in starts:
-        yield order[start : start + size]
+    count = -(-len(order) // size)
+    ends = np.arange(1, count + 1) * len(order) // count if even else np.arange(1, count + 1) * size
+    parts = np.split(order, ends[:-1])
+    for number in torch.randperm(count, generator=generator).tolist():
+        yield parts[number]
 
 
 def by_weight(order: np.ndarray, weights: np.ndarray, generator: torch.Generator) -> np.ndarray:

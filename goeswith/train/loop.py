@@ -201,7 +201,8 @@ class Loop:
             torch.manual_seed(self.config.seed + (self.epoch << 16) + self.ranks.rank)
         steps = -(-len(self.data.train) // self.config.batch_size)
         train, weights = self.data.train, self.data.train.weights if self.config.weighted else None
-        drawn = batches(train.lengths, self.config.batch_size, self.generator, weights)
+        even = self.config.batches == "even"
+        drawn = batches(train.lengths, self.config.batch_size, self.generator, weights, even=even)
         for step, indices in enumerate(drawn, 1):
             for group in self.optimiser.param_groups:
                 group["lr"] = learning_rate(self.config, (steps * self.epoch + step) / (steps * self.config.epochs))

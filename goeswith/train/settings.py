@@ -49,6 +49,8 @@ class TrainConfig:
     is not worse than the best one by more than a standard error (paired, over validation outfits; the rule is that of
     Breiman et al., "Classification and Regression Trees", 1984, for later epochs). ``last`` turns `patience` off.
     valid_corruptions: corruptions of each validation outfit, drawn once; more of them help if the outfits are few.
+    batches: ``full``, of `batch_size` outfits, and a last one of what is left; or ``even``, as many, but of equal size.
+    If all items of a batch are ranked, a last batch of a few outfits is a step like any other, by few wrong items.
     patience: epochs without a better validation AUC before stopping. optimiser: ``sgd`` has momentum .9.
     extend: how many times training is extended by half of its epochs if the best epoch is among the last tenth; not
     if the schedule has come to its end.
@@ -79,6 +81,7 @@ class TrainConfig:
     patience: int = 6
     extend: int = 0
     batch_size: int = 256
+    batches: Literal["full", "even"] = "full"
     optimiser: Literal["rmsprop", "adamw", "sgd"] = "rmsprop"
     learning_rate: float = 1e-3
     weight_decay: float = 0.0

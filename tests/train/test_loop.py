@@ -144,6 +144,18 @@ def test_batches_hold_every_outfit_once_and_save_padding() -> None:
     assert padding < 1.2
 
 
+@pytest.mark.parametrize(("count", "size"), [(529, 512), (1000, 32), (64, 32), (31, 32), (33, 32), (1, 8), (7, 1)])
+def test_even_batches_are_as_many_and_of_equal_size(count: int, size: int) -> None:
+    lengths = np.random.default_rng(0).integers(2, 9, count)
+    full, even = (list(batches(lengths, size, torch.Generator().manual_seed(0), even=even)) for even in (False, True))
+    assert len(even) == len(full) == -(-count // size)
+    assert sorted(np.concatenate(even).tolist()) == list(range(count))
+    sizes = [len(rows) for rows in even]
+    assert max(sizes) <= size
+    assert max(sizes) - min(sizes) <= 1
+    assert sorted(map(len, full))[1:] == [size] * (len(full) - 1)
+
+
 def naive_by_weight(order: np.ndarray, weights: np.ndarray, start: float) -> list[int]:
     """A walk along the outfits, one of which is taken at every mean weight."""
     step = weights.sum() / len(weights)
