@@ -112,12 +112,15 @@ class Run:
     def measurable(self, dataset: Dataset, splits: Collection[str] = ("test",)) -> Run:
         """The run to measure on some splits of a data set: itself, unless it has learned from their outfits.
 
-        Then it is the same model as it was before it learned from more than training outfits.
+        Then it is the same model as it was before it learned from more than training outfits. A data set is known again by
+        its name, or by its fingerprint.
 
         Raises:
             ModelError: that one is not there.
         """
-        own = self.config.get("dataset", {}).get("name") == dataset.name
+        trained_on = self.config.get("dataset", {})
+        # A shop's outfits change every week, and may be imported again under another name.
+        own = trained_on.get("name") == dataset.name or trained_on.get("fingerprint") == dataset.fingerprint
         seen = [split for split in self.learned_from[1:] if split in splits]
         if not own or not seen:
             return self

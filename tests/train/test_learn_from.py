@@ -113,6 +113,8 @@ def test_a_run_without_its_part_held_out_cannot_be_measured(world: Dataset, run:
         ModelError, match="has also learned from test outfits of styles and its folder held-out is missing"
     ):
         evaluate(world, exported)
+    with pytest.raises(ModelError, match="has also learned from test outfits of renamed"):
+        exported.measurable(styles_dataset(tmp_path, "renamed"))
     other = styles_dataset(tmp_path, "other", seed=1)
     assert exported.measurable(other) is exported  # another data set's outfits are new to it
 
