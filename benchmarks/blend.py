@@ -18,6 +18,10 @@ models themselves then have all of these seeds.
 
 With --with-validation the models are also trained again with the validation outfits (`TrainConfig.learn_from`), for as
 many epochs as were best before that, and blended with the weights that are fitted without them.
+
+    python benchmarks/blend.py recipes/fashionvc.toml --models "Group towers" CSA-Net SCE-Net Type-Aware \
+        --control "Group towers" --popularity --together --with-validation \
+        --valid official-valid-triplet --test official-test-triplet
 """
 
 from __future__ import annotations

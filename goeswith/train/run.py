@@ -112,8 +112,8 @@ class Run:
     def measurable(self, dataset: Dataset, splits: Collection[str] = ("test",)) -> Run:
         """The run to measure on some splits of a data set: itself, unless it has learned from their outfits.
 
-        Then it is the same model as it was before it learned from more than training outfits. A data set is known again by
-        its name, or by its fingerprint.
+        Then it is the same model as it was before it learned from more than training outfits. A data set is known again
+        by its name, or by its fingerprint.
 
         Raises:
             ModelError: that one is not there.
