@@ -79,8 +79,8 @@ class AttributeMasks(nn.Module):
     """Masks (1) and the first projection (4) in one: items to (U, K, H) without a (U, K, D) tensor.
 
     With act = ReLU, relu(M^k ⊙ f) = f⁺ ⊙ relu(M^k) + f⁻ ⊙ relu(−M^k), so W_0 m_k = (W_0 ⊙ relu(M^k)) f⁺ +
-    (W_0 ⊙ relu(−M^k)) f⁻: all K attributes are one matmul (U, D) × (D, K·H), and for the features of a
-    CNN (f ≥ 0) the second is not needed.
+    (W_0 ⊙ relu(−M^k)) f⁻: all K attributes are one matmul (U, D) × (D, K·H), and the second is over the dimensions
+    that are negative anywhere: none of a CNN's features (f ≥ 0), nor of hashed words.
     """
 
     def __init__(self, dim: int, attributes: int, hidden: int, activation: str = "relu") -> None:
@@ -102,9 +102,14 @@ class AttributeMasks(nn.Module):
             return self.masked(features) @ self.weight.T
         folded = (self.weight * self.masks.relu().T.contiguous()[:, None, :]).reshape(-1, dim)  # (K·H, D)
         out = features.clamp_min(0) @ folded.T
-        if torch.compiler.is_exporting() or bool((features < 0).any()):  # a graph cannot look at its features
-            folded = (self.weight * (-self.masks).relu().T.contiguous()[:, None, :]).reshape(-1, dim)
-            out = out - features.clamp_max(0) @ folded.T
+        if torch.compiler.is_exporting():  # a graph cannot look at its features
+            signed = torch.arange(dim, device=features.device)
+        else:
+            signed = (features < 0).any(dim=0).nonzero()[:, 0]
+        if len(signed):
+            flipped = (-self.masks[signed]).relu().T.contiguous()[:, None, :]
+            folded = (self.weight[:, signed] * flipped).reshape(-1, len(signed))
+            out = out - features[:, signed].clamp_max(0) @ folded.T
         return out.view(len(features), -1, hidden)
 
 

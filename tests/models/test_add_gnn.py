@@ -132,6 +132,19 @@ def test_masks_take_part_in_the_first_projection_only_where_they_are_positive() 
     assert model.attributes(features).abs().max() == 0  # relu(M ⊙ f) = 0 for f >= 0 and M <= 0
 
 
+@pytest.mark.parametrize("signed", [[], [0], [1, 3], None])
+def test_projections_are_those_of_masked_features_whichever_dimensions_are_negative(signed: list[int] | None) -> None:
+    model, features, _, _ = model_of(signed=True)
+    if signed is not None:
+        kept = features[:, signed]
+        features = features.abs()
+        features[:, signed] = kept
+    with torch.no_grad():
+        model.attributes.masks[::2] *= -1
+    literal = torch.relu(features[:, None, :] * model.attributes.masks.T) @ model.attributes.weight.T
+    torch.testing.assert_close(model.attributes(features), literal)
+
+
 def test_states_depend_on_the_item_alone() -> None:
     model, features, categories, _ = model_of()
     whole = model.encode_items(features, categories)
