@@ -2,46 +2,71 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from goeswith.experiments.figures import ACCENT, INK, QUIET, sheet
 from goeswith.experiments.study import ARMS
 from goeswith.experiments.study_results import outfits_text
 from goeswith.tables import markdown
 
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+ORANGE, BROWN, GREEN, PURPLE, GOLD = "#c2571a", "#8a6d3b", "#3a7d44", "#8e44ad", "#b8860b"
 LOOKS = {
-    "designers": (ACCENT, "-"), "none": (INK, "-"), "shuffled": (ACCENT, ":"), "cosine": (QUIET, "--"),
-    "designers without learned words": (ACCENT, "--"),
-    "own": (INK, ":"), "words": (QUIET, ":"), "start": ("#c2571a", "-"), "shuffled start": ("#c2571a", ":"),
-    "another": ("#8a6d3b", "--"), "masks": ("#3a7d44", "-"), "add-gnn": ("#3a7d44", ":"),
-    "scorer": ("#8e44ad", "-"), "rules": ("#b8860b", "-"),
+    "mixed by trust": {
+        "designers": (ACCENT, "-"), "none": (INK, "-"), "shuffled": (ACCENT, ":"), "cosine": (QUIET, "--"),
+        "designers without learned words": (ACCENT, "--"), "own": (INK, ":"), "words": (QUIET, ":"),
+        "another": (BROWN, "--"), "another and designers": (BROWN, "-"), "rules": (GOLD, "-"), "both": (GOLD, "--"),
+    },
+    "other ways of teaching": {
+        "own": (INK, ":"), "start": (ORANGE, "-"), "shuffled start": (ORANGE, ":"), "add-gnn": (INK, "--"),
+        "masks": (GREEN, "-"), "shuffled masks": (GREEN, ":"), "scorer": (PURPLE, "-"),
+        "shuffled scorer": (PURPLE, ":"), "responses": (BROWN, "-"), "shuffled responses": (BROWN, ":"),
+    },
 }  # fmt: skip
-"""Arms that are drawn → colour and line."""
+"""Panel → arms that are drawn there → colour and line. A control has the colour of what it controls, dotted."""
 
 
 def draw(results: dict[str, Any], out: Path) -> Path:
-    """The curves of a study: own outfits to the right, one line an arm with its 95 % interval."""
-    sizes = _sizes(results)
-    drawn = [arm for arm in LOOKS if any(point["arm"] == arm for point in results["points"])]
-    with sheet(out, 1, 1, width=6.4, height=4.0) as (axes,):
-        for number, arm in enumerate(drawn):
-            points = [point for point in results["points"] if point["arm"] == arm]
-            at = [sizes.index(point["outfits"]) + 0.05 * (number - len(drawn) / 2) for point in points]
-            colour, line = LOOKS[arm]
-            axes.plot(
-                at, [p["value"] for p in points], color=colour, linestyle=line, marker="o", markersize=3, label=arm
-            )
-            for x, point in zip(at, points, strict=True):
-                axes.vlines(x, point["low"], point["high"], color=colour, alpha=0.3, linewidth=1.4)
-        axes.set_xticks(range(len(sizes)), [outfits_text(size) for size in sizes])
-        axes.set_xlabel("own training outfits")
-        axes.set_ylabel("exhaustive AUC")
-        axes.grid(axis="y", color=QUIET, alpha=0.2, linewidth=0.6)
-        axes.legend(frameon=False, fontsize=7, loc="center left", bbox_to_anchor=(1.0, 0.5))
-        axes.set_title(results["study"]["title"] or results["study"]["name"])
+    """The curves of a study: own outfits to the right, one line an arm with its 95 % interval.
+
+    Two panels on one scale: students that trust what is known and, where there are any, those taught in other ways.
+    """
+    measured = [point["arm"] for point in results["points"]]
+    panels = {
+        name: [arm for arm in looks if arm in measured]
+        for name, looks in LOOKS.items()
+        if set(looks) & set(measured) - {"own"}
+    }
+    with sheet(out, len(panels), 1, width=6.8, height=3.6) as sheets:
+        for axes, (name, arms) in zip(sheets, panels.items(), strict=True):
+            _panel(axes, results, arms, LOOKS[name])
+            axes.set_title(textwrap.fill(f"{results['study']['title'] or results['study']['name']}: {name}", 72))
     return out
+
+
+def _panel(axes: Axes, results: dict[str, Any], arms: list[str], looks: dict[str, tuple[str, str]]) -> None:
+    sizes = _sizes(results)
+    ends = [end for point in results["points"] for end in (point["low"], point["high"])]
+    for number, arm in enumerate(arms):
+        points = [point for point in results["points"] if point["arm"] == arm]
+        at = [sizes.index(point["outfits"]) + 0.05 * (number - (len(arms) - 1) / 2) for point in points]
+        colour, line = looks[arm]
+        values = [point["value"] for point in points]
+        axes.plot(at, values, color=colour, linestyle=line, marker="o", markersize=3, label=arm)
+        for x, point in zip(at, points, strict=True):
+            axes.vlines(x, point["low"], point["high"], color=colour, alpha=0.3, linewidth=1.4)
+    axes.set_xticks(range(len(sizes)), [outfits_text(size) for size in sizes])
+    axes.set_xlim(-0.35, len(sizes) - 0.65)
+    axes.set_ylim(min(ends) - 0.005, max(ends) + 0.005)
+    axes.set_xlabel("own training outfits")
+    axes.set_ylabel("exhaustive AUC")
+    axes.grid(axis="y", color=QUIET, alpha=0.2, linewidth=0.6)
+    axes.legend(frameon=False, fontsize=7, handlelength=3.5, loc="center left", bbox_to_anchor=(1.0, 0.5))
 
 
 def section(results: dict[str, Any], figure: str) -> str:

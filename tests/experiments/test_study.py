@@ -18,7 +18,7 @@ from goeswith.data.text import LENGTH
 from goeswith.errors import ConfigError, DataError
 from goeswith.evaluate.exhaustive import exhaustive_auc
 from goeswith.experiments.study import ARMS, read_study
-from goeswith.experiments.study_page import lacking, verdict
+from goeswith.experiments.study_page import LOOKS, draw, lacking, verdict
 from goeswith.experiments.study_results import measure, read_results, summarise
 from goeswith.experiments.study_sources import Bench, outfit_aucs
 from goeswith.models.mixture import Mixture
@@ -116,6 +116,26 @@ def test_a_study_goes_on_where_it_stopped(done: tuple[Path, Path], tmp_path: Pat
         measure(study, tmp_path, messages.append, collect=True)
     assert measure(study, out, messages.append) == before
     assert messages == ["small: designers, 20 own outfits, seed 0"]
+
+
+def test_other_ways_of_teaching_have_a_panel_of_their_own(tmp_path: Path) -> None:
+    def drawn(*arms: str) -> str:
+        points = [{"arm": arm, "outfits": 20, "value": 0.6, "low": 0.5, "high": 0.7} for arm in arms]
+        study = {"title": "Users, taught by designers", "outfits": [20]}
+        return draw({"study": study, "points": points}, tmp_path / "curves.svg").read_text(encoding="utf-8")
+
+    mixed, other = LOOKS
+    assert mixed in drawn("own", "none")
+    assert other not in drawn("own", "none")
+    both = drawn("own", "none", "masks", "shuffled masks")
+    assert both.count(">shuffled masks<") == 1
+    assert both.count(">own<") == 2
+    assert mixed in both
+    assert other in both
+
+
+def test_every_arm_but_the_untrained_control_is_drawn() -> None:
+    assert set(ARMS) - {arm for looks in LOOKS.values() for arm in looks} == {"untrained"}
 
 
 def test_answers_of_other_settings_or_other_questions_are_not_mixed(done: tuple[Path, Path], tmp_path: Path) -> None:
