@@ -102,14 +102,15 @@ class AttributeMasks(nn.Module):
             return self.masked(features) @ self.weight.T
         folded = (self.weight * self.masks.relu().T.contiguous()[:, None, :]).reshape(-1, dim)  # (K·H, D)
         out = features.clamp_min(0) @ folded.T
-        if torch.compiler.is_exporting():  # a graph cannot look at its features
-            signed = torch.arange(dim, device=features.device)
-        else:
-            signed = (features < 0).any(dim=0).nonzero()[:, 0]
-        if len(signed):
-            flipped = (-self.masks[signed]).relu().T.contiguous()[:, None, :]
-            folded = (self.weight[:, signed] * flipped).reshape(-1, len(signed))
-            out = out - features[:, signed].clamp_max(0) @ folded.T
+        signed: Tensor | slice = slice(None)
+        if not torch.compiler.is_exporting():  # a graph cannot look at its features
+            negative = (features < 0).any(dim=0)
+            if not bool(negative.any()):
+                return out.view(len(features), -1, hidden)
+            signed = signed if bool(negative.all()) else negative
+        flipped = (-self.masks[signed]).relu().T.contiguous()[:, None, :]
+        folded = (self.weight[:, signed] * flipped).flatten(0, 1)
+        out = out - features[:, signed].clamp_max(0) @ folded.T
         return out.view(len(features), -1, hidden)
 
 
