@@ -19,7 +19,7 @@ from goeswith.data.dataset import Dataset
 from goeswith.data.features import WORD_IDS, Features, load_features
 from goeswith.data.positions import Positions, list_positions
 from goeswith.evaluate.exhaustive import position_scores
-from goeswith.experiments.study import FEW, Arm, Study
+from goeswith.experiments.study import ARMS, FEW, Arm, Study
 from goeswith.models.add_gnn import AddGnnConfig
 from goeswith.models.mixture import Mixture
 from goeswith.models.two_tower import TwoTower, TwoTowerConfig
@@ -54,7 +54,11 @@ class Answers(NamedTuple):
 
 
 class Bench:
-    """The sources of one seed of a study, made when they are asked for."""
+    """The sources of one seed of a study, made when they are asked for.
+
+    Raises:
+        ConfigError: an arm needs rules, and they cannot be read or there are no hashed words to find them in.
+    """
 
     def __init__(self, study: Study, seed: int, out: Path) -> None:
         self.study, self.seed, self.out = study, seed, out
@@ -67,6 +71,8 @@ class Bench:
             self.dataset.catalogue, outfits.split("test"), self.features.present, [outfits], most=study.candidates
         )
         self.maker = self._maker(0)
+        if any("rules" in ARMS[arm].sources for arm in study.arms):
+            self.maker.rules(study.rules)  # so that a missing file or encoder shows before the first training
         self.valid = held_out_positions(self.maker.data, self.maker.configs["trust"])
         self.valid_mass = question_mass(self.valid)
         self.signature = f"{self.dataset.name}:{self.dataset.fingerprint}|test|exhaustive|matched|q{self.test.digest}"
