@@ -42,7 +42,7 @@ from goeswith.scores import Column
 ROOT = Path(__file__).resolve().parents[1]
 RECIPES = (
     "mango", "mango-search", "mango-search-further", "mango-softmax", "mango-parts", "ccp", "ccp-search",
-    "ccp-negatives", "polyvore", "sample", "fashionvc", "mango-pairs",
+    "ccp-negatives", "polyvore", "sample", "fashionvc", "fashionvc-rules", "mango-pairs",
 )  # fmt: skip
 TRIALS = 20
 """Of the search for each model's settings."""

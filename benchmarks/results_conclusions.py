@@ -41,7 +41,7 @@ NAMES = {
     "mango-softmax": "MANGO (one loss for all)",
     "mango-parts": "MANGO (half-sized ADD-GNN)", "mango-pairs": "MANGO (tops and bottoms)", "ccp": "CCP",
     "ccp-search": "CCP (equal search)", "ccp-negatives": "CCP (each kind of negatives)", "polyvore": "Polyvore",
-    "sample": "the generated sample", "fashionvc": "FashionVC",
+    "sample": "the generated sample", "fashionvc": "FashionVC", "fashionvc-rules": "FashionVC (rules)",
 }  # fmt: skip
 """Recipe → what a sentence calls its comparison; its section says the rest."""
 TRUSTED, CONTROLS = "designers", ("none", "shuffled")

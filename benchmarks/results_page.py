@@ -46,6 +46,7 @@ TITLES = {
     "polyvore": "Users' outfits (Polyvore Maryland), taught by FashionVC experts, words",
     "sample": "The generated sample: users taught by designers",
     "fashionvc": "Experts' tops and bottoms (FashionVC), words and labels",
+    "fashionvc-rules": "AKD-DBPR and its ablations on FashionVC, words and labels",
     "mango-pairs": "Tops and bottoms of MANGO stylists, pictures",
 }
 NOTES = {
@@ -55,7 +56,10 @@ NOTES = {
     "time.",
 }
 """Recipe → what else a reader must know of its table."""
-ABLATIONS = ("mango-search", "mango-search-further", "mango-softmax", "mango-parts", "ccp-search", "ccp-negatives")
+ABLATIONS = (
+    "mango-search", "mango-search-further", "mango-softmax", "mango-parts", "ccp-search", "ccp-negatives",
+    "fashionvc-rules",
+)  # fmt: skip
 """Recipes about the data of another section: the conclusions take comparisons from them, and no best model."""
 TABLES_ALONE = ("ccp-negatives",)
 """Those of them with so many comparisons that the conclusions leave these to their tables."""
