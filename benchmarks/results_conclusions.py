@@ -35,6 +35,12 @@ MASKS = (
     ("ADD-GNN with masks", "ADD-GNN"),
 )
 """Comparisons that say what the graph, and designers' masks, add: of models that were shown as many wrong items."""
+RULES = {
+    "a teacher of rules as released": (("AKD-DBPR as released", "DBPR"),),
+    "a corrected one": (("AKD-DBPR corrected", "DBPR"),),
+    "mixing rules in at test time alone": (("DBPR, with rules at test time", "DBPR"),),
+}
+"""Parts of AKD-DBPR → comparisons that say what they add."""
 NAMES = {
     "mango": "MANGO", "mango-search": "MANGO (equal search)",
     "mango-search-further": "MANGO (equal search, further models)",
@@ -44,6 +50,7 @@ NAMES = {
     "sample": "the generated sample", "fashionvc": "FashionVC", "fashionvc-rules": "FashionVC (rules)",
 }  # fmt: skip
 """Recipe → what a sentence calls its comparison; its section says the rest."""
+UNMEASURED = "has not been measured"
 TRUSTED, CONTROLS = "designers", ("none", "shuffled")
 """The arm of a study that knows something, and those that it must be above."""
 SHOWN = {
@@ -234,12 +241,15 @@ def _records(by_recipe: Mapping[str, Kept]) -> str:
 
 
 def _parts(by_recipe: Mapping[str, Kept], earlier: Mapping[str, Kept]) -> str:
-    """What the graph and designers' masks of ADD-GNN add."""
+    """What the graph and designers' masks of ADD-GNN add, and the rules of AKD-DBPR."""
     effects = [
         _effect(by_recipe, earlier, *part) for part in (("the graph", GRAPH), ("transfer by designers' masks", MASKS))
     ]
     before = " (partly by earlier measurements)" if any(old for _, old in effects) else ""
-    return f"In ADD-GNN, {'; '.join(text for text, _ in effects)}{before}."
+    rules = [_effect(by_recipe, {}, *part)[0] for part in RULES.items()]
+    measured = "; ".join(text for text in rules if not text.endswith(UNMEASURED))
+    taught = f" In AKD-DBPR, {measured}." if measured else ""
+    return f"In ADD-GNN, {'; '.join(text for text, _ in effects)}{before}.{taught}"
 
 
 def _effect(
@@ -259,7 +269,7 @@ def _effect(
         if shows:
             effects.setdefault(shows, []).append(name)
     if not effects:
-        return f"{part} has not been measured", False
+        return f"{part} {UNMEASURED}", False
     return f"{part} {', '.join(f'{SHOWN[kind]} on {_list(effects[kind])}' for kind in SHOWN if kind in effects)}", old
 
 

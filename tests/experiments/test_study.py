@@ -154,7 +154,7 @@ def test_answers_of_other_settings_or_other_questions_are_not_mixed(done: tuple[
         measure(study, copied, print, collect=True)
 
 
-def test_rules_that_cannot_be_used_are_named_before_anything_is_trained(done: tuple[Path, Path], tmp_path: Path) -> None:
+def test_rules_that_cannot_be_used_are_named_before_any_training(done: tuple[Path, Path], tmp_path: Path) -> None:
     folder, _ = done
     ruled = replace(read_study(folder / "study.toml"), arms=("cosine", "rules"), rules=str(tmp_path / "rules.toml"))
     messages: list[str] = []

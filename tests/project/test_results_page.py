@@ -11,7 +11,17 @@ ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "benchmarks"))
 
 import results_page  # noqa: E402
-from results_conclusions import GRAPH, MASKS, OURS, RECORDS, WITH_IDS, conclusions, gains, standings  # noqa: E402
+from results_conclusions import (  # noqa: E402
+    GRAPH,
+    MASKS,
+    OURS,
+    RECORDS,
+    RULES,
+    WITH_IDS,
+    conclusions,
+    gains,
+    standings,
+)
 from results_floors import shared_floors  # noqa: E402
 from results_knowledge import filled, read_curves  # noqa: E402
 
@@ -139,6 +149,15 @@ def test_other_numbers_make_other_sentences():
     assert fourth == (
         "In ADD-GNN, the graph is not shown to matter on CCP; transfer by designers' masks helps on CCP, hurts on "
         "MANGO (partly by earlier measurements)."
+    )
+    released, _, at_test = (pairs[0] for pairs in RULES.values())
+    ruled = recipe_results(
+        lines=[line("model", name, 0.7) for name in {*released, *at_test}],
+        compared=[compared(*released, -0.1, "lower"), compared(*at_test, 0.1, "higher")],
+    )
+    assert conclusions({"ccp": changed}, {}, {}, {"fashionvc-rules": ruled})[3].endswith(
+        ". In AKD-DBPR, a teacher of rules as released hurts on FashionVC (rules); mixing rules in at test time alone "
+        "helps on FashionVC (rules)."
     )
     assert fifth.endswith(
         "help more than no knowledge and more than shuffled designers in 0 of 1 studies (second table below)."
