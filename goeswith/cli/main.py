@@ -138,6 +138,9 @@ def curves(
     results: Annotated[
         Path | None, typer.Option(metavar="FOLDER", help="Also write curves-NAME.json and .svg into this folder.")
     ] = None,
+    jobs: Annotated[
+        int | None, typer.Option(min=1, help="Seeds measured side by side. Default: one per processor.")
+    ] = None,
     collect: Annotated[
         bool, typer.Option("--collect", help="Train nothing; make the tables from the runs that are finished.")
     ] = False,
@@ -166,7 +169,7 @@ def curves(
     def say(text: str) -> None:
         typer.echo(f"{time.monotonic() - start:6.0f} s  {text}", err=True)
 
-    measured = measure(chosen, folder, say, collect)
+    measured = measure(chosen, folder, say, collect, jobs or os.cpu_count() or 1)
     draw(measured, folder / "curves.svg")
     (folder / "curves.md").write_text(page([(measured, "curves.svg")]), encoding="utf-8")
     if results is not None:

@@ -7,11 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import json
-import multiprocessing
-import os
 import sys
-import threading
-import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
@@ -29,6 +25,7 @@ from goeswith.evaluate.audit import yardsticks
 from goeswith.evaluate.evaluate import Report
 from goeswith.evaluate.retrieval_report import FITTED, ask
 from goeswith.evaluate.seeds import Mean, Sittings, means
+from goeswith.experiments.processes import processes
 from goeswith.experiments.recipes import GIVEN, WITH_RULES, Experiment, Recipe
 from goeswith.experiments.results import Outcome, Row, Scoreboard, measure_floors
 from goeswith.experiments.scoreboard import write_board
@@ -54,8 +51,6 @@ Say = Callable[[str], None]
 """Called with one line at a time."""
 MARK = "recipe.json"
 """The file by which a folder is known as a bench's."""
-_ALONE = {"OMP_NUM_THREADS": "1", "POLARS_MAX_THREADS": "1"}
-"""One thread a process: for models as small as these several runs side by side beat one run on all cores."""
 
 
 def bench(
@@ -89,7 +84,7 @@ def bench(
         usable = asked_items(dataset, encoders_of(recipe)) if whole else None
         catalogue = None if usable is None else ask(dataset, usable, retrieval=recipe.retrieval)
         rows = measure_floors(floors, questions, dataset, catalogue)
-        with _processes(jobs) as pool:
+        with processes(jobs) as pool:
             if search:
                 recipe = _search_results(recipe, out, search) if collect else _searched(recipe, out, search, pool, say)
             asked_of = [*files, whole] if whole and catalogue is not None else files
@@ -295,23 +290,6 @@ def reserved(out: Path, recipe: Recipe) -> Iterator[None]:
         yield
 
 
-@contextlib.contextmanager
-def _processes(jobs: int) -> Iterator[ProcessPoolExecutor]:
-    """Processes of one thread each, that end with this one; what has not begun when it fails is not begun."""
-    before = {name: os.environ.get(name) for name in _ALONE}
-    os.environ.update(_ALONE)  # read by libraries as they are loaded, in the processes to come
-    pool = ProcessPoolExecutor(jobs, multiprocessing.get_context("spawn"), initializer=_watch, initargs=(os.getpid(),))
-    try:
-        yield pool
-    except BaseException:
-        pool.shutdown(cancel_futures=True)
-        raise
-    finally:
-        pool.shutdown()
-        for name, value in before.items():
-            os.environ.pop(name) if value is None else os.environ.update({name: value})
-
-
 def _memory() -> float | None:
     """The most resident memory of one process of those that have ended, GB; None where the system does not tell."""
     try:
@@ -320,14 +298,3 @@ def _memory() -> float | None:
         return None
     most = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss
     return most * (1 if sys.platform == "darwin" else 1024) / 1e9
-
-
-def _watch(parent: int) -> None:
-    """End this process soon after its parent was killed, so that the next bench finds the runs free."""
-
-    def watch() -> None:
-        while os.getppid() == parent:
-            time.sleep(1)
-        os._exit(1)
-
-    threading.Thread(target=watch, daemon=True).start()

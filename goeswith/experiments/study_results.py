@@ -7,7 +7,9 @@ same for all arms, so that differences are paired.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import FIRST_COMPLETED, wait
+from concurrent.futures.process import BrokenProcessPool
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -16,9 +18,10 @@ import numpy as np
 import polars as pl
 
 from goeswith import __version__
-from goeswith.errors import DataError
+from goeswith.errors import DataError, ModelError
 from goeswith.evaluate.bootstrap import mean, over_seeds, resampled, spread
 from goeswith.evaluate.seeds import DRAWS, judge
+from goeswith.experiments.processes import processes
 from goeswith.experiments.study import ARMS, COMPARISONS, Study
 from goeswith.experiments.study_sources import LIKENESS, NO_OWN, Bench, outfit_aucs, stack
 from goeswith.files import fresh_file, read_json
@@ -28,6 +31,8 @@ from goeswith.train.trust import TrustQuestions, fit_trust
 
 Key = tuple[str, int]
 """Arm and number of own outfits, −1 for all."""
+Answered = tuple[str, int, int]
+"""The same and a seed."""
 
 
 @dataclass(frozen=True)
@@ -43,32 +48,74 @@ class Point:
     weights: dict[str, float]
 
 
-def measure(study: Study, out: Path, say: Callable[[str], None], collect: bool = False) -> dict[str, Any]:
+def measure(
+    study: Study, out: Path, say: Callable[[str], None], collect: bool = False, jobs: int = 0
+) -> dict[str, Any]:
     """Train and ask all that is not there yet, and return the results as they are written to ``results.json``.
 
     An interrupted study resumes: every answer is kept in ``answers``. collect: train and ask nothing, make the
-    results from what is there.
+    results from what is there. jobs: seeds measured side by side, each in a process of one thread; 0: one after the
+    other in this process.
 
     Raises:
         DataError: nothing has been measured with all seeds, or some of it with other settings or other questions.
+        ModelError: a process was killed.
     """
     _check(study, out)
-    for seed in () if collect else study.seeds:
-        bench: Bench | None = None
-        for outfits in study.outfits:
-            for arm in _arms(study, outfits):
-                file = _file(out, arm, outfits, seed)
-                if file.is_file():
-                    continue
-                bench = bench or Bench(study, seed, out)
-                _write(file, bench, arm, outfits)
-                say(f"{study.name}: {arm}, {outfits_text(outfits)} own outfits, seed {seed}")
+    for arm, outfits, seed in () if collect else _answered(study, out, jobs):
+        say(f"{study.name}: {arm}, {outfits_text(outfits)} own outfits, seed {seed}")
     results = summarise(study, out)
     if not results["points"]:
         raise DataError(f"{out} has no arm of {study.name} that was measured with all seeds; run it without --collect")
     with fresh_file(out / "results.json") as partial:
         partial.write_text(json.dumps(results, indent=1) + "\n")
     return read_results(out / "results.json")
+
+
+def _answered(study: Study, out: Path, jobs: int) -> Iterator[Answered]:
+    """Train and ask all that is not there yet; each answer as soon as it is there.
+
+    Raises:
+        ModelError: a process was killed.
+    """
+    if not jobs:
+        for seed in study.seeds:
+            yield from _answered_with(study, seed, out)
+        return
+    missing = [key for seed in study.seeds for key in _missing(study, seed, out)]
+    with processes(jobs) as pool:
+        running = {pool.submit(_answer_with, study, seed, out) for seed in dict.fromkeys(key[2] for key in missing)}
+        while running:
+            done, running = wait(running, timeout=1, return_when=FIRST_COMPLETED)
+            there = [key for key in missing if _file(out, *key).is_file()]
+            missing = [key for key in missing if key not in there]
+            yield from there
+            try:
+                for future in done:
+                    future.result()
+            except BrokenProcessPool:
+                raise ModelError("a process was killed, perhaps because memory ran out; try fewer --jobs") from None
+
+
+def _answered_with(study: Study, seed: int, out: Path) -> Iterator[Answered]:
+    """The same with one seed."""
+    bench: Bench | None = None
+    for arm, outfits, _ in _missing(study, seed, out):
+        bench = bench or Bench(study, seed, out)
+        _write(_file(out, arm, outfits, seed), bench, arm, outfits)
+        yield arm, outfits, seed
+
+
+def _answer_with(study: Study, seed: int, out: Path) -> None:
+    """The same in a process of its own."""
+    for _ in _answered_with(study, seed, out):
+        pass
+
+
+def _missing(study: Study, seed: int, out: Path) -> list[Answered]:
+    """What has not been answered with a seed."""
+    keys = [(arm, outfits, seed) for outfits in study.outfits for arm in _arms(study, outfits)]
+    return [key for key in keys if not _file(out, *key).is_file()]
 
 
 def outfits_text(outfits: int) -> str:

@@ -2,6 +2,8 @@
 
 import json
 import shutil
+import subprocess
+import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -9,6 +11,7 @@ import numpy as np
 import polars as pl
 import pytest
 import torch
+from test_bench_killed import alive, children, wait
 from typer.testing import CliRunner
 from worlds import styles_dataset, write_made
 
@@ -47,8 +50,13 @@ def done(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
     folder = tmp_path_factory.mktemp("study")
     styles_dataset(folder)
     (folder / "study.toml").write_text(STUDY.format(folder=folder))
-    result = CliRunner().invoke(app, ["curves", str(folder / "study.toml"), "--out", str(folder / "out")])
+    arguments = ["curves", str(folder / "study.toml"), "--out", str(folder / "out"), "--jobs", "2"]
+    result = CliRunner().invoke(app, arguments)
     assert result.exit_code == 0, result.output
+    lines = [line.partition(" s  ")[2] for line in result.stderr.splitlines() if "small: " in line]
+    assert sorted(lines) == sorted({*lines})
+    assert {"small: cosine, 0 own outfits, seed 0", "small: start, 20 own outfits, seed 1"} <= {*lines}
+    assert len(lines) == len([*(folder / "out" / "answers").glob("*.parquet")]) == 20
     assert "| `designers`" in result.stdout
     return folder, folder / "out"
 
@@ -114,8 +122,28 @@ def test_a_study_goes_on_where_it_stopped(done: tuple[Path, Path], tmp_path: Pat
     )
     with pytest.raises(DataError, match="no arm of small that was measured with all seeds; run it without --collect"):
         measure(study, tmp_path, messages.append, collect=True)
-    assert measure(study, out, messages.append) == before
+    assert measure(study, out, messages.append) == before  # in this process, where two had measured it
     assert messages == ["small: designers, 20 own outfits, seed 0"]
+
+
+@pytest.mark.slow
+def test_a_killed_study_leaves_no_process_and_goes_on(done: tuple[Path, Path], tmp_path: Path) -> None:
+    folder, out = done
+    command = [sys.executable, "-m", "goeswith", "curves", str(folder / "study.toml"), "--out", str(tmp_path / "out")]
+    process = subprocess.Popen([*command, "--jobs", "2"], stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    answers = tmp_path / "out" / "answers"
+    wait(lambda: len([*answers.glob("*.parquet")]) > 2, process)
+    started = children(process.pid)
+    process.kill()
+    process.wait()
+    assert started
+    wait(lambda: not any(map(alive, started)))
+    there = len([*answers.glob("*.parquet")])
+    messages: list[str] = []
+    assert measure(read_study(folder / "study.toml"), tmp_path / "out", messages.append) == read_results(
+        out / "results.json"
+    )
+    assert len(messages) == 20 - there
 
 
 def test_other_ways_of_teaching_have_a_panel_of_their_own(tmp_path: Path) -> None:
@@ -158,8 +186,9 @@ def test_rules_that_cannot_be_used_are_named_before_any_training(done: tuple[Pat
     folder, _ = done
     ruled = replace(read_study(folder / "study.toml"), arms=("cosine", "rules"), rules=str(tmp_path / "rules.toml"))
     messages: list[str] = []
-    with pytest.raises(ConfigError, match="rules are found in hashed words"):
-        measure(ruled, tmp_path / "out", messages.append)
+    for jobs in (0, 1):
+        with pytest.raises(ConfigError, match="rules are found in hashed words"):
+            measure(ruled, tmp_path / "out", messages.append, jobs=jobs)
     assert messages == []
     assert not (tmp_path / "out").exists()
 
