@@ -171,7 +171,7 @@ def test_the_same_bench_again_trains_and_answers_nothing(
     before = {file: file.stat().st_mtime_ns for file in files}
     assert len(before) == 4 + 4 * (2 + 1 + len(FITTED))
     text = (out / "results.md").read_text()
-    monkeypatch.setattr(module, "_processes", here)
+    monkeypatch.setattr(module, "processes", here)
     again = bench(own, out, say=lambda line: None)
     assert before == {file: file.stat().st_mtime_ns for file in files}
     assert (out / "results.md").read_text() == text
@@ -183,7 +183,7 @@ def test_exhaustive_auc_alone_is_that_of_the_whole_survey(
     done: tuple[Recipe, Path, Scoreboard, list[str]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
     own, out, board, _ = done
-    monkeypatch.setattr(module, "_processes", here)
+    monkeypatch.setattr(module, "processes", here)
     shutil.copytree(out, tmp_path / "out")
     alone = replace(own.only(["K = 2"]), retrieval=False, exhaustive=True)
     files, _ = question_files(alone, Dataset(alone.dataset))
@@ -226,7 +226,7 @@ def test_the_tiny_recipe_of_the_project_runs(tmp_path: Path, monkeypatch: pytest
     (tmp_path / "data").mkdir()
     styles_dataset(tmp_path / "data", name="sample")
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(module, "_processes", here)
+    monkeypatch.setattr(module, "processes", here)
     board = bench(read_recipe(ROOT / "recipes" / "sample-tiny.toml"), "out", say=lambda line: None)
     assert not board.failures
     assert {row.name for row in board.rows if row.outcomes} == {c.name for c in board.recipe.models}
@@ -269,7 +269,7 @@ def test_the_command_passes_what_it_is_given_and_tells_who_could_not_run(
 
 
 def test_models_whose_encoders_miss_other_items_are_asked_the_same(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(module, "_processes", here)
+    monkeypatch.setattr(module, "processes", here)
     dataset = styles_dataset(tmp_path)
     values = load_features(dataset).values
     write_made(dataset, dataset.catalogue.ids[:-3], values[:-3], "fewer")
@@ -301,7 +301,7 @@ def test_a_taught_model_costs_its_teacher_too(world: Path, tmp_path: Path):
 
 @pytest.mark.slow
 def test_where_no_model_can_be_measured_the_tables_stay(world: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(module, "_processes", here)
+    monkeypatch.setattr(module, "processes", here)
     own = recipe(world, Experiment("K = 2", "add-gnn", settings=TINY), questions=("test-fitb-category",))
     bench(own, tmp_path / "bench", jobs=1)
     before = (tmp_path / "bench" / "results.md").read_bytes()

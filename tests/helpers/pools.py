@@ -17,5 +17,5 @@ class Here:
 
 @contextlib.contextmanager
 def here(jobs: int) -> Iterator[Here]:
-    """Stands for `goeswith.experiments.bench._processes`."""
+    """Stands for `goeswith.experiments.processes.processes`."""
     yield Here()
