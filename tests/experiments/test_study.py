@@ -135,7 +135,7 @@ def test_a_killed_study_leaves_no_process_and_goes_on(done: tuple[Path, Path], t
     wait(lambda: len([*answers.glob("*.parquet")]) > 2, process)
     started = children(process.pid)
     process.kill()
-    process.wait()
+    process.communicate()  # closes its pipes
     assert started
     wait(lambda: not any(map(alive, started)))
     there = len([*answers.glob("*.parquet")])
