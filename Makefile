@@ -2,6 +2,8 @@
 PYTHON ?= python3
 BIN := .venv/bin
 DATA ?= ../shared/data
+# Tests and commands start many processes: without these files each would compile all modules again.
+unexport PYTHONDONTWRITEBYTECODE
 
 .PHONY: install demo test check types marked bench bench-index growth results shortcuts trust audit docs site clean
 

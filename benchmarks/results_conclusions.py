@@ -8,7 +8,7 @@ from typing import Any
 from goeswith.evaluate.audit import LEAK
 from goeswith.evaluate.seeds import SAME
 from goeswith.experiments.results import ABOVE, BELOW
-from goeswith.tables import HARDEST
+from goeswith.tables import HARDEST, signed
 
 Kept = Mapping[str, Any]
 Column = tuple[str, str, str]
@@ -311,7 +311,7 @@ def gains(curves: Mapping[str, Kept]) -> str:
             most, sizes = found
             shown = _list([own_outfits(size) for size in sizes]) if sizes else "not shown"
             rows.append(
-                f"| {results.get('study', {}).get('title') or name} | {f'{most:+.4f}' if sizes else '–'} | {shown} |"
+                f"| {results.get('study', {}).get('title') or name} | {signed(most, 4) if sizes else '–'} | {shown} |"
             )
     head = "| designers and students | exhaustive AUC, at most | with so many own outfits |\n| --- | ---: | --- |\n"
     return head + "\n".join(rows) if rows else ""

@@ -11,7 +11,7 @@ from typing import Any
 from results_conclusions import CONTROLS, TRUSTED, own_outfits
 
 from goeswith.experiments.study_page import section
-from goeswith.tables import markdown
+from goeswith.tables import markdown, signed
 
 Kept = Mapping[str, Any]
 AGAINST = {
@@ -64,4 +64,4 @@ def filled(page: str, curves: Mapping[str, Kept]) -> str:
 def _gain(line: Mapping[str, Any] | None) -> str:
     if line is None:
         return "–"
-    return f"{line['difference']:+.4f} [{line['low']:+.3f}, {line['high']:+.3f}], {line['shows']}"
+    return f"{signed(line['difference'], 4)} [{signed(line['low'])}, {signed(line['high'])}], {line['shows']}"

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import click
+import torch
 import typer.core
 import typer.main
 from import_graph import ROOMS, between_rooms, imports, room
@@ -148,7 +149,9 @@ def parameters(name: str) -> int:
     """How many numbers a model learns with its default settings."""
     model, config = model_classes(name)
     groups = tuple(GROUPS[number % len(GROUPS)] for number in range(CATEGORIES))
-    made = model(config(), DIM, Vocabulary(tuple(f"c{number:03}" for number in range(CATEGORIES)), groups))
+    words = Vocabulary(tuple(f"c{number:03}" for number in range(CATEGORIES)), groups)
+    with torch.device("meta"):  # shapes without numbers
+        made = model(config(), DIM, words)
     return sum(weight.numel() for weight in made.parameters() if weight.requires_grad)
 
 

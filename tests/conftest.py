@@ -12,7 +12,8 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 import pytest
 from hypothesis import settings
 
-settings.register_profile("patient", deadline=None)  # how long an example takes says more of the machine than of us
+# How long an example takes says more of the machine than of us; each run tries other examples.
+settings.register_profile("patient", deadline=None, max_examples=50)
 settings.load_profile("patient")
 
 if TYPE_CHECKING:

@@ -9,6 +9,7 @@ import threading
 import time
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
+from ctypes import c_bool
 
 _ALONE = {"OMP_NUM_THREADS": "1", "POLARS_MAX_THREADS": "1"}
 """One thread a process: for models as small as these several runs side by side beat one run on all cores."""
@@ -16,13 +17,16 @@ _ALONE = {"OMP_NUM_THREADS": "1", "POLARS_MAX_THREADS": "1"}
 
 @contextlib.contextmanager
 def processes(jobs: int) -> Iterator[ProcessPoolExecutor]:
-    """Processes of one thread each, that end with this one; what has not begun when it fails is not begun."""
+    """Processes of one thread each, which end with this one or when a task fails: its error waits for no other task."""
     before = {name: os.environ.get(name) for name in _ALONE}
     os.environ.update(_ALONE)  # read by libraries as they are loaded, in the processes to come
-    pool = ProcessPoolExecutor(jobs, multiprocessing.get_context("spawn"), initializer=_watch, initargs=(os.getpid(),))
+    context = multiprocessing.get_context("spawn")
+    failed = context.RawValue(c_bool, False)  # no Event: to set one waits for those that wait for it, killed ones, too
+    pool = ProcessPoolExecutor(jobs, context, initializer=_watch, initargs=(os.getpid(), failed))
     try:
         yield pool
     except BaseException:
+        failed.value = True
         pool.shutdown(cancel_futures=True)
         raise
     finally:
@@ -31,11 +35,11 @@ def processes(jobs: int) -> Iterator[ProcessPoolExecutor]:
             os.environ.pop(name) if value is None else os.environ.update({name: value})
 
 
-def _watch(parent: int) -> None:
-    """End this process soon after its parent was killed, so that the next command finds the runs free."""
+def _watch(parent: int, failed: c_bool) -> None:
+    """End this process soon after its parent was killed or failed, so that the next command finds the runs free."""
 
     def watch() -> None:
-        while os.getppid() == parent:
+        while os.getppid() == parent and not failed.value:
             time.sleep(1)
         os._exit(1)
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from goeswith.experiments.figures import ACCENT, INK, QUIET, sheet
 from goeswith.experiments.study import ARMS
 from goeswith.experiments.study_results import outfits_text
-from goeswith.tables import markdown
+from goeswith.tables import markdown, signed
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -77,8 +77,9 @@ def section(results: dict[str, Any], figure: str) -> str:
     rows = [[f"`{arm}`: {ARMS[arm].note}", *(_cell(values.get((arm, size))) for size in sizes)] for arm in arms]
     compared = [
         [
-            f"`{line['scorer']}` − `{line['against']}`", outfits_text(line["outfits"]), f"{line['difference']:+.4f}",
-            f"[{line['low']:+.4f}, {line['high']:+.4f}]", f"{line['p']:.4f}", f"{line['p_holm']:.4f}", line["shows"],
+            f"`{line['scorer']}` − `{line['against']}`", outfits_text(line["outfits"]), signed(line["difference"], 4),
+            f"[{signed(line['low'], 4)}, {signed(line['high'], 4)}]", f"{line['p']:.4f}", f"{line['p_holm']:.4f}",
+            line["shows"],
         ]
         for line in results["comparisons"]
     ]  # fmt: skip
@@ -129,7 +130,7 @@ def verdict(results: dict[str, Any]) -> list[str]:
     sentences = []
     for size in _sizes(results):
         gains = {
-            (line["scorer"], line["against"]): (f"{line['difference']:+.4f}", f"({line['shows']})")
+            (line["scorer"], line["against"]): (signed(line["difference"], 4), f"({line['shows']})")
             for line in results["comparisons"]
             if line["outfits"] == size
         }

@@ -37,6 +37,7 @@ def normalised(block: np.ndarray) -> torch.Tensor:
     return torch.from_numpy((block / 255 - 0.5) / 0.25).float().permute(0, 3, 1, 2)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("name", "size"), [("efficientnet-lite0", 224), ("efficientnet-lite2", 260)])
 def test_efficientnet_agrees_with_its_plain_form(name: str, size: int) -> None:
     from efficientnet_lite_pytorch import EfficientNet
@@ -61,6 +62,7 @@ def test_efficientnet_agrees_with_its_plain_form(name: str, size: int) -> None:
     assert np.array_equal(network.run(block), vectors)
 
 
+@pytest.mark.slow
 def test_torch_computes_an_efficientnet_as_onnx_runtime_does(monkeypatch: pytest.MonkeyPatch) -> None:
     pytest.importorskip("onnxruntime", reason="the packages of ONNX are not installed")
     block = pictures((224, 224), 6)
@@ -80,6 +82,7 @@ def test_torch_computes_an_efficientnet_as_onnx_runtime_does(monkeypatch: pytest
     assert not np.array_equal(plain.run(block), side_by_side)  # it was not ONNX Runtime again
 
 
+@pytest.mark.slow
 def test_a_resnet_gives_its_average_pool(tmp_path: Path) -> None:
     from transformers import ResNetConfig, ResNetModel
 

@@ -333,6 +333,7 @@ def test_users_have_bestsellers_and_seasons(wardrobe: tuple[Catalogue, Outfits])
 # ---------------------------------------------------------------- the reader
 
 
+@pytest.mark.slow
 def test_read_gives_a_data_set(drawn: Imported, tmp_path: Path) -> None:
     made = create(drawn, tmp_path / "sample", layout="sample")
     assert len(made.catalogue) == SMALLEST_ITEMS

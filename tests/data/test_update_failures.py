@@ -34,6 +34,7 @@ updating.update(read("table", Path(sys.argv[1]), workdir=Path(sys.argv[1])), sys
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("step", "when", "new"),
     [("fill", "after", False), ("put_in_place", "before", False), ("put_in_place", "after", True)],

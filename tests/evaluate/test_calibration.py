@@ -211,6 +211,7 @@ def test_the_page_shows_every_bin(world, tmp_path: Path) -> None:
     assert "always ½: 0.250" in str(held)
 
 
+@pytest.mark.slow
 def test_evaluate_tells_how_far_probabilities_can_be_relied_on(tmp_path: Path) -> None:
     dataset = styles_dataset(tmp_path)
     run = train("add-gnn", dataset, tmp_path / "run", settings=["hidden=6", "epochs=2", "negatives=category"])

@@ -33,6 +33,7 @@ def test_a_gap_is_that_of_the_rates_and_is_drawn_by_sessions() -> None:
     assert gap(np.empty((0, 4))) is None
 
 
+@pytest.mark.slow
 def test_where_nothing_differs_the_interval_holds_0_in_95_of_100() -> None:
     """Clicks of one session hang together, as some people click on everything: looks alone give too narrow a one."""
     random, held, naive = np.random.default_rng(1), 0, 0

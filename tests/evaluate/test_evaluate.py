@@ -204,6 +204,7 @@ def test_a_comparison_with_itself_finds_nothing() -> None:
         assert (line.difference, line.low, line.high, line.p) == (0, 0, 0, 1)
 
 
+@pytest.mark.slow
 def test_equal_skill_is_rarely_called_a_difference() -> None:
     pairs = [(many(seed, 0.5, "a", "triplet"), many(seed + 1000, 0.5, "b", "triplet")) for seed in range(40)]
     assert sum(compare(*pair)[0].p < 0.05 for pair in pairs) <= 6

@@ -268,6 +268,7 @@ def test_the_command_passes_what_it_is_given_and_tells_who_could_not_run(
     assert (calls[0]["out"], calls[0]["jobs"], calls[0]["search"]) == (Path("runs/bench/sample-tiny"), 3, 2)
 
 
+@pytest.mark.slow
 def test_models_whose_encoders_miss_other_items_are_asked_the_same(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(module, "processes", here)
     dataset = styles_dataset(tmp_path)

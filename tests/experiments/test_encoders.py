@@ -29,6 +29,7 @@ def opened(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     return names
 
 
+@pytest.mark.slow
 def test_features_that_show_the_styles_come_before_noise(tmp_path: Path, opened: list[str]) -> None:
     dataset = styles_dataset(tmp_path)
     noise = np.random.default_rng(0).random((len(dataset.catalogue), 8), np.float32)

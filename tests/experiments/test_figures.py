@@ -28,6 +28,7 @@ def test_every_run_is_a_dot_in_its_panel(tmp_path: Path):
         assert text in svg
 
 
+@pytest.mark.slow
 def test_the_same_numbers_make_the_same_picture(tmp_path: Path):
     first, second = (k_curve(lines(), tmp_path / f"{name}.svg").read_bytes() for name in "ab")
     assert first == second

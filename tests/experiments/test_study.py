@@ -50,7 +50,7 @@ def done(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
     folder = tmp_path_factory.mktemp("study")
     styles_dataset(folder)
     (folder / "study.toml").write_text(STUDY.format(folder=folder))
-    arguments = ["curves", str(folder / "study.toml"), "--out", str(folder / "out"), "--jobs", "2"]
+    arguments = ["curves", str(folder / "study.toml"), "--out", str(folder / "out"), "--jobs", "1"]
     result = CliRunner().invoke(app, arguments)
     assert result.exit_code == 0, result.output
     lines = [line.partition(" s  ")[2] for line in result.stderr.splitlines() if "small: " in line]
@@ -182,6 +182,7 @@ def test_answers_of_other_settings_or_other_questions_are_not_mixed(done: tuple[
         measure(study, copied, print, collect=True)
 
 
+@pytest.mark.slow
 def test_rules_that_cannot_be_used_are_named_before_any_training(done: tuple[Path, Path], tmp_path: Path) -> None:
     folder, _ = done
     ruled = replace(read_study(folder / "study.toml"), arms=("cosine", "rules"), rules=str(tmp_path / "rules.toml"))
@@ -235,6 +236,7 @@ def test_further_own_models_learn_from_the_same_outfits_and_are_asked_together(d
     np.testing.assert_allclose(answers.valid, (each[0] + each[1]) / 2, rtol=1e-4, atol=1e-6)
 
 
+@pytest.mark.slow
 def test_students_of_add_gnn_share_a_teacher_and_are_those_whose_teacher_is_their_own(done: tuple[Path, Path]) -> None:
     folder, out = done
     gnn = ("hidden=8", "epochs=2", "teacher.epochs=1", "teacher.dropout=0.3")

@@ -14,6 +14,7 @@ sys.path.insert(0, str(Path(__file__).parent))
 from make_shop import make
 
 
+@pytest.mark.slow
 def test_every_export_of_a_made_shop_can_be_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(exports, "SITE", exports.SITE)  # which is changed
     make(tmp_path, 40, "http://localhost:9000/")

@@ -1,6 +1,7 @@
 """Approximate: what LanceDB finds, against products with every item; its updates, versions and compaction."""
 
 import shutil
+from importlib.util import find_spec
 
 import numpy as np
 import polars as pl
@@ -17,7 +18,8 @@ from goeswith.shop.gaps import Gap
 from goeswith.shop.index import Index
 from goeswith.shop.stylist import Stylist
 
-pytest.importorskip("lancedb", reason="pip install 'goeswith[scale]'")
+# It is looked for and not imported, which takes seconds in every process that collects the tests.
+pytestmark = pytest.mark.skipif(find_spec("lancedb") is None, reason="pip install 'goeswith[scale]'")
 WIDTH = 4
 
 

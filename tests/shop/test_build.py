@@ -59,6 +59,7 @@ def test_a_killed_build_goes_on_where_it_stopped(world, tmp_path, monkeypatch):
     assert [path.name for path in tmp_path.iterdir()] == ["index"]
 
 
+@pytest.mark.slow
 def test_an_update_encodes_what_changed_and_equals_a_fresh_index(world, tmp_path, monkeypatch):
     _, run, _ = world
     shutil.copytree(world[2].path, tmp_path / "index")
@@ -98,6 +99,7 @@ def test_an_index_that_is_up_to_date_is_left_alone(world, copied):
     assert sorted(path.name for path in copied.parent.iterdir()) == ["index"]
 
 
+@pytest.mark.slow
 def test_another_model_encodes_every_state_again(world, tmp_path):
     dataset, _, _ = world
     shutil.copytree(world[2].path, tmp_path / "index")
@@ -117,6 +119,7 @@ def test_a_state_does_not_depend_on_what_is_encoded_with_it(world):
         assert (source.encode(chosen, source.features(chosen)) == whole[chosen]).all()
 
 
+@pytest.mark.slow
 def test_an_index_whose_files_are_broken_is_built_again(world, copied):
     dataset, run, index = world
     for name in ("states.safetensors", "index.json"):
@@ -162,6 +165,7 @@ def test_what_scores_mean_is_fitted_by_the_model_that_has_not_seen_the_outfits(w
     assert len({(folder / "model.safetensors").read_bytes() for folder in folders}) == 1
 
 
+@pytest.mark.slow
 def test_hubs_of_the_served_model_are_its_own(world, tmp_path):
     """As if it alone were fitted, though strengths are those of the held-out one."""
     dataset = world[0]
@@ -175,6 +179,7 @@ def test_hubs_of_the_served_model_are_its_own(world, tmp_path):
     np.testing.assert_array_equal(index.taste.hubs, alone.taste.hubs)
 
 
+@pytest.mark.slow
 def test_a_few_items_are_scored_as_before_outfits_were_learned(world, tmp_path):
     dataset = world[0]
     run = trained(dataset, tmp_path / "run", "learn_from=train+valid+test", model="two-tower")

@@ -70,6 +70,7 @@ def _values(weight: float | dict[str, float]) -> list[float]:
     return list(weight.values()) if isinstance(weight, dict) else [weight]
 
 
+@pytest.mark.slow
 def test_a_teacher_of_several_seeds_says_their_mean(
     made: tuple[Path, Dataset, Run], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -100,6 +101,7 @@ def test_a_teacher_of_several_seeds_says_their_mean(
         train_mixture(dataset, tmp_path / "none", settings=["teacher_seeds=0"])
 
 
+@pytest.mark.slow
 def test_learned_words_are_sources_where_words_are_numbered(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     styles_dataset(tmp_path, "own")
     dataset = Dataset(f"{tmp_path / 'own'}#users")

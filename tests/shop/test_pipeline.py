@@ -100,6 +100,7 @@ def test_the_questions_of_a_shop_are_made_and_stay(built: tuple[Path, Path]) -> 
     assert lines[1] == "questions all are there"
 
 
+@pytest.mark.slow
 def test_what_a_refusal_advises_can_be_done_in_the_same_folder(tmp_path: Path) -> None:
     export, out = write_export(tmp_path / "export"), tmp_path / "shop"
     build(export, out, settings=QUICK)
@@ -126,6 +127,7 @@ def test_rules_beside_outfits_enough_to_learn_from_are_put_aside_in_so_many_word
     assert f"train: {rules} is not used: rules are for a shop with too few outfits to learn from" in lines
 
 
+@pytest.mark.slow
 def test_a_model_that_learned_nothing_gives_way_to_the_starter_and_the_shop_hears_of_it(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -237,6 +239,7 @@ def test_an_interrupted_build_resumes(built: tuple[Path, Path], tmp_path: Path, 
     assert made.page.is_file()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("changed", [False, True])
 def test_a_training_that_ended_before_its_result_was_written_is_finished(tmp_path: Path, changed: bool):
     """Also where the catalogue has changed since, but not its outfits: then it begins anew."""
@@ -254,6 +257,7 @@ def test_a_training_that_ended_before_its_result_was_written_is_finished(tmp_pat
     assert finished["features"] != "of other items"
 
 
+@pytest.mark.slow
 def test_a_refused_source_leaves_nothing_and_can_be_corrected(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="there is no"):
         build(tmp_path / "exprot", tmp_path / "shop", settings=QUICK)

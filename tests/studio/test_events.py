@@ -226,6 +226,7 @@ def test_the_report_counts_what_is_known() -> None:
     assert (empty.shown, empty.sources, empty.beside, empty.contest) == (0, (), (), None)
 
 
+@pytest.mark.slow
 def test_the_command_and_the_page_show_it(world: Path, tmp_path: Path) -> None:
     file = tmp_path / "clicks.sqlite"
     made = []

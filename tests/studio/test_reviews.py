@@ -58,6 +58,7 @@ def finished(client, review_id):
     return client.app.state.reviews.looks(review_id)
 
 
+@pytest.mark.slow
 def test_every_item_gets_different_looks_that_wait_apart_from_the_others(client, store, reviews):
     review = begun(client)
     looks = finished(client, review)
@@ -146,6 +147,7 @@ def test_a_look_is_made_again_around_what_is_locked(client, store):
     )
 
 
+@pytest.mark.slow
 def test_a_look_is_never_made_again_as_it_was_before(client, store):
     review = begun(client, item_ids=["p0"])
     look, *_ = finished(client, review)
@@ -162,6 +164,7 @@ def test_a_look_is_never_made_again_as_it_was_before(client, store):
     assert [frozenset(version.item_ids) for version in store.versions(look.look_id)] == shown[::-1]
 
 
+@pytest.mark.slow
 def test_a_review_does_not_propose_a_look_that_was_approved(client, store):
     first = finished(client, begun(client, item_ids=["i0"]))
     store.change(first[0].look_id, "Ada", state="approved")
@@ -170,6 +173,7 @@ def test_a_review_does_not_propose_a_look_that_was_approved(client, store):
     assert frozenset(first[0].item_ids) not in {frozenset(look.item_ids) for look in second}
 
 
+@pytest.mark.slow
 def test_a_review_goes_on_after_the_service_was_stopped_and_none_is_made_twice(app, client, reviews):
     app.state.review_maker.close()
     review = begun(client, item_ids=[*SHIRTS, "i3"])  # i3 has no features

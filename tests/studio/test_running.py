@@ -53,6 +53,7 @@ def addresses(text: str) -> set[str]:
     return {value for value in values if value.startswith("/")}
 
 
+@pytest.mark.slow
 def test_every_link_form_and_picture_leads_back_under_the_path(under: TestClient) -> None:
     waiting = [f"{ROOT}/", f"{ROOT}/looks", f"{ROOT}/report", f"{ROOT}/board?on=i0&on=i50"]
     seen: set[str] = set()
@@ -80,6 +81,7 @@ def test_every_link_form_and_picture_leads_back_under_the_path(under: TestClient
     assert {"", "board", "looks", "report", "static", "upload", "item", "v1", "rules", "quiz"} <= firsts
 
 
+@pytest.mark.slow
 def test_forms_and_cookies_stay_under_the_path(world: Path) -> None:
     with TestClient(create_app(world / "index", token=TOKEN, root_path=ROOT), follow_redirects=False) as client:
         form = client.get(f"{ROOT}/board", headers={"accept": "text/html"})

@@ -4,6 +4,7 @@ import random
 from pathlib import Path
 from typing import Any
 
+import pytest
 from served import BARE, ODD
 from starlette.testclient import TestClient
 
@@ -46,6 +47,7 @@ def request(luck: random.Random) -> dict[str, Any]:
     return {"method": method, "url": luck.choice(PATHS), "params": query, "headers": headers}
 
 
+@pytest.mark.slow
 def test_no_request_gets_a_500(copied: tuple[Path, TestClient]) -> None:
     client, luck = copied[1], random.Random(5)
     for _ in range(400):

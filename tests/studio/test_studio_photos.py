@@ -5,6 +5,7 @@ from io import BytesIO
 from urllib.parse import parse_qs, urlsplit
 
 import numpy as np
+import pytest
 from answers import Parts, cards, png
 from PIL import Image
 from served import SCRIPT, seen
@@ -38,6 +39,7 @@ def test_a_photo_becomes_an_item_on_the_board(client, monkeypatch):
     assert "sofa" in odd.text
 
 
+@pytest.mark.slow
 def test_a_photo_waits_where_the_board_is_full(copied):
     _, client = copied
     view = client.app.state.shop.view
@@ -142,6 +144,7 @@ def test_a_photo_is_what_the_items_are_that_look_like_it():
     assert not Guess("coat", {"coat": 0.5, "bag": 0.5}).contradicts("boot")  # too unsure
 
 
+@pytest.mark.slow
 def test_a_category_is_guessed_and_a_contradiction_is_asked_about(copied, monkeypatch):
     _, client = copied
     monkeypatch.setattr(shared, "guess", lambda view, picture: Guess("skirt", {"skirt": 1.0}))

@@ -43,6 +43,7 @@ def test_a_book_has_a_cover_and_a_sheet_for_each_look_with_prices_and_numbers(cl
     assert client.get("/looks.csv", params={"look": beach}).text.count("\n") == 3
 
 
+@pytest.mark.slow
 def test_the_book_as_a_pdf(client, monkeypatch):
     pytest.importorskip(
         "weasyprint", reason="WeasyPrint is not installed, or has no Pango", exc_type=(ImportError, OSError)

@@ -11,7 +11,6 @@ import torch
 from pretend import DEVICE, Held, Pretended
 from shops import shop, trained
 from small_models import small
-from torch._dynamo.exc import Unsupported
 from worlds import styles_data
 
 from goeswith.data import mapped
@@ -159,6 +158,8 @@ def test_a_forward_pass_is_compiled_where_it_is_asked_for(tmp_path: Path, monkey
         assert dynamic  # batches differ in size
         compiled.append(function.__name__)
         return function
+
+    from torch._dynamo.exc import Unsupported  # imported here, because it takes seconds
 
     monkeypatch.setattr(torch, "compile", compile_)
     dataset = shop(tmp_path / "data")

@@ -37,6 +37,7 @@ def run(world: Dataset, tmp_path_factory: pytest.TempPathFactory) -> Run:
     return train("two-tower", world, tmp_path_factory.mktemp("runs") / "all", settings=[*SMALL, ALL])
 
 
+@pytest.mark.slow
 def test_what_is_held_out_first_is_the_plain_run(world: Dataset, run: Run, tmp_path: Path) -> None:
     plain = train("two-tower", world, tmp_path / "plain", settings=SMALL)
     held_out = run.measurable(world)
@@ -47,6 +48,7 @@ def test_what_is_held_out_first_is_the_plain_run(world: Dataset, run: Run, tmp_p
     assert plain.measurable(world, ("valid", "test")) is plain
 
 
+@pytest.mark.slow
 def test_the_run_knows_the_items_of_every_outfit(world: Dataset, run: Run) -> None:
     """Memory of items is of those that an outfit wears which it has learned from."""
 
@@ -62,6 +64,7 @@ def test_the_run_knows_the_items_of_every_outfit(world: Dataset, run: Run) -> No
     assert "valid_auc" not in log
 
 
+@pytest.mark.slow
 def test_evaluate_measures_the_one_that_has_not_seen_the_questions(world: Dataset, run: Run) -> None:
     measured = evaluate(world, run)
     plain = evaluate(world, Run(run.path / HELD_OUT))
@@ -73,6 +76,7 @@ def test_evaluate_measures_the_one_that_has_not_seen_the_questions(world: Datase
     assert "before it learned" in measured.notes["all"]
 
 
+@pytest.mark.slow
 def test_validation_outfits_can_be_learned_and_test_outfits_measured(world: Dataset, tmp_path: Path) -> None:
     run = train("two-tower", world, tmp_path / "run", settings=[*SMALL, "learn_from=train+valid"])
     assert run.measurable(world) is run
@@ -82,6 +86,7 @@ def test_validation_outfits_can_be_learned_and_test_outfits_measured(world: Data
     assert not [score for score in measured.retrieval if "shortlist" in score.scorer]
 
 
+@pytest.mark.slow
 def test_a_killed_training_resumes_in_either_part(world: Dataset, run: Run, tmp_path: Path) -> None:
     class Stopped(Exception):
         pass
@@ -104,6 +109,7 @@ def test_a_killed_training_resumes_in_either_part(world: Dataset, run: Run, tmp_
         assert torch.equal(value, load_file(again.path / "weights.safetensors")[name]), name
 
 
+@pytest.mark.slow
 def test_a_run_without_its_part_held_out_cannot_be_measured(world: Dataset, run: Run, tmp_path: Path) -> None:
     exported = Run(run.save_pretrained(tmp_path / "exported"))
     assert evaluate(world, exported).summary[-1].value == evaluate(world, run).summary[-1].value

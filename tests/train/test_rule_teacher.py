@@ -110,6 +110,7 @@ def test_a_killed_run_ends_with_bit_identical_attention(world: Dataset, rules: P
         assert (call("killed").path / file).read_bytes() == (call("straight").path / file).read_bytes()
 
 
+@pytest.mark.slow
 def test_designers_and_rules_teach_one_student(world: Dataset, rules: Path, tmp_path: Path) -> None:
     for model, settings in (
         ("add-gnn", ["attributes=2", "carry=masks+responses", "probability=softmax"]),

@@ -70,6 +70,7 @@ def test_a_teachers_run_can_teach(world: Dataset, tmp_path: Path) -> None:
         train("add-gnn", world, tmp_path / "t", teacher=run.path, settings=SMALL)
 
 
+@pytest.mark.slow
 def test_an_untrained_teacher_is_not_trained_and_shuffled_pairs_teach_otherwise(world: Dataset, tmp_path: Path) -> None:
     train("add-gnn", world, tmp_path / "u", teacher=world.path, settings=[*SMALL, "untrained=true"])
     assert not (tmp_path / "u" / "teacher").exists()
