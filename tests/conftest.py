@@ -1,5 +1,6 @@
 """What several tests share."""
 
+import functools
 import os
 import shutil
 from collections.abc import Iterator
@@ -10,6 +11,8 @@ from typing import TYPE_CHECKING
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 import pytest
+import typer.main
+import typer.testing
 from hypothesis import settings
 
 # How long an example takes says more of the machine than of us; each run tries other examples.
@@ -22,6 +25,9 @@ if TYPE_CHECKING:
 
     from goeswith.studio.service.catalogue_view import CatalogueView
     from goeswith.studio.service.looks import Looks
+
+# Hundreds of tests call a command, and each call would build all commands again.
+typer.main.get_command = typer.testing._get_command = functools.cache(typer.main.get_command)
 
 REAL = Path(__file__).resolve().parents[2] / "shared" / "data"
 

@@ -36,6 +36,7 @@ def index(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return build_index(trained(dataset, folder / "run"), dataset, folder / "index").path
 
 
+@pytest.mark.slow
 def test_index_says_what_changed(shell: Shell, index: Path, tmp_path: Path) -> None:
     out_folder = tmp_path / "index"
     command = ("index", index.parent / "run", index.parent / "data", "--out", out_folder)

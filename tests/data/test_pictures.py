@@ -287,6 +287,7 @@ def chunks(tmp_path: Path) -> list[list[str]]:
     return [files[:3], files[3:7], files[7:9], files[9:10], files[10:]]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("workers", [1, 2, 7])
 def test_the_pool_reads_what_plain_reading_reads(chunks: list[list[str]], workers: int) -> None:
     read = list(stream_pictures(chunks, (16, 12), workers))

@@ -45,6 +45,7 @@ def picture(category: str, colour: str = "black", seed: int = 0, size: int = 96)
 # ---------------------------------------------------------------- pictures
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("category", GARMENTS)
 def test_every_garment_stands_on_white(category: str) -> None:
     for seed in range(2):
@@ -62,6 +63,7 @@ def test_silhouettes_tell_categories_apart() -> None:
         assert overlap < 0.95, (first, second)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("category", GARMENTS)
 def test_cut_varies_within_a_category(category: str) -> None:
     shapes = [picture(category, seed=seed).min(axis=2) < 200 for seed in range(4)]

@@ -63,6 +63,7 @@ def test_a_file_that_holds_no_looks_is_refused_in_one_sentence(tmp_path, content
         preferences(path)
 
 
+@pytest.mark.slow
 def test_import_reads_looks_and_training_learns_what_was_preferred(tmp_path, store):
     made = styles_dataset(tmp_path, "made", seed=0)
     shop = tmp_path / "shop"

@@ -286,6 +286,7 @@ def test_a_drawn_outfit_follows_a_published_one_of_another_source():
     assert drawn.splits.tolist() == published * 2
 
 
+@pytest.mark.slow
 def test_what_comes_one_by_one_keeps_the_ratios():
     earlier = outfits([])
     lists = [[10 * number, 10 * number + 1] for number in range(100)]

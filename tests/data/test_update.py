@@ -109,6 +109,7 @@ def test_files_of_others_stay_and_a_link_stays_a_link(shop: Imported, made: Path
     assert (made / "alias").read_text() == "mine"
 
 
+@pytest.mark.slow
 def test_the_command_reports_what_became_of_the_data_set(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

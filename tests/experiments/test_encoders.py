@@ -53,6 +53,7 @@ def test_features_that_show_the_styles_come_before_noise(tmp_path: Path, opened:
     assert sorted(opened) == ["made", "noise"]  # timed once
 
 
+@pytest.mark.slow
 def test_the_command_prints_what_is_compared(tmp_path: Path, opened: list[str]) -> None:
     dataset = styles_dataset(tmp_path)
     words = ["encoders", str(dataset.path), "--single", "--encoder", "words", "--out", str(tmp_path / "out")]

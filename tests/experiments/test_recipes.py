@@ -214,6 +214,7 @@ def test_a_recipe_says_how_to_make_each_of_its_features():
         assert not lacking, f"{path} does not say that {lacking} must be encoded"
 
 
+@pytest.mark.slow
 def test_every_recipe_of_the_project_can_be_read_and_its_rules_are_there():
     paths = sorted((ROOT / "recipes").glob("*.toml"))
     assert len(paths) >= 6

@@ -47,6 +47,7 @@ def test_a_history_without_seconds_has_a_dash_and_counts_for_nothing():
     assert (cells["seconds"], cells["seconds to best"], cells["pairs/s"]) == ("110", "107", "250")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("rows", [[row("new", LONG), row("old", OLD)], [row("old", OLD)]])
 def test_a_cost_that_is_unknown_has_no_dot(rows: list[Row], tmp_path: Path):
     drawn = costs(rows, [WHAT], tmp_path / "costs.svg").read_text()

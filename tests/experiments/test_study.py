@@ -61,6 +61,7 @@ def done(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
     return folder, folder / "out"
 
 
+@pytest.mark.slow
 def test_every_arm_has_a_value_an_interval_and_comparisons(done: tuple[Path, Path]) -> None:
     _, out = done
     results = read_results(out / "results.json")
@@ -84,6 +85,7 @@ def test_every_arm_has_a_value_an_interval_and_comparisons(done: tuple[Path, Pat
     assert (out / "curves.svg").read_text().startswith("<?xml")
 
 
+@pytest.mark.slow
 def test_what_is_kept_is_the_exhaustive_auc_of_the_run(done: tuple[Path, Path]) -> None:
     folder, out = done
     study = read_study(folder / "study.toml")
@@ -98,6 +100,7 @@ def test_what_is_kept_is_the_exhaustive_auc_of_the_run(done: tuple[Path, Path]) 
     np.testing.assert_allclose(answers["weight"].to_numpy()[weighted], (weight / weight.sum())[weighted], rtol=1e-9)
 
 
+@pytest.mark.slow
 def test_a_study_goes_on_where_it_stopped(done: tuple[Path, Path], tmp_path: Path) -> None:
     folder, out = done
     study, before = read_study(folder / "study.toml"), read_results(out / "results.json")
@@ -146,6 +149,7 @@ def test_a_killed_study_leaves_no_process_and_goes_on(done: tuple[Path, Path], t
     assert len(messages) == 20 - there
 
 
+@pytest.mark.slow
 def test_other_ways_of_teaching_have_a_panel_of_their_own(tmp_path: Path) -> None:
     def drawn(*arms: str) -> str:
         points = [{"arm": arm, "outfits": 20, "value": 0.6, "low": 0.5, "high": 0.7} for arm in arms]
@@ -166,6 +170,7 @@ def test_every_arm_but_the_untrained_control_is_drawn() -> None:
     assert set(ARMS) - {arm for looks in LOOKS.values() for arm in looks} == {"untrained"}
 
 
+@pytest.mark.slow
 def test_answers_of_other_settings_or_other_questions_are_not_mixed(done: tuple[Path, Path], tmp_path: Path) -> None:
     folder, out = done
     study = read_study(folder / "study.toml")
@@ -194,6 +199,7 @@ def test_rules_that_cannot_be_used_are_named_before_any_training(done: tuple[Pat
     assert not (tmp_path / "out").exists()
 
 
+@pytest.mark.slow
 def test_teachers_of_several_seeds_are_asked_together(done: tuple[Path, Path]) -> None:
     folder, out = done
     study = read_study(folder / "study.toml")
@@ -210,6 +216,7 @@ def test_teachers_of_several_seeds_are_asked_together(done: tuple[Path, Path]) -
     np.testing.assert_allclose(both.valid, (alone.valid + other) / 2, rtol=1e-4, atol=1e-6)
 
 
+@pytest.mark.slow
 def test_further_own_models_learn_from_the_same_outfits_and_are_asked_together(done: tuple[Path, Path]) -> None:
     folder, out = done
     study = read_study(folder / "study.toml")
@@ -266,6 +273,7 @@ def test_students_of_add_gnn_share_a_teacher_and_are_those_whose_teacher_is_thei
     }
 
 
+@pytest.mark.slow
 def test_the_twin_that_is_over_soon_trains_one_epoch_of_everything(done: tuple[Path, Path]) -> None:
     study = replace(read_study(done[0] / "study.toml"), few=("epochs=9",), set=("add-gnn.teacher.dropout=0.3",)).tiny()
     towers, gnn = Bench(study, 0, done[1])._settings(20)
@@ -273,6 +281,7 @@ def test_the_twin_that_is_over_soon_trains_one_epoch_of_everything(done: tuple[P
     assert gnn == ["teacher.dropout=0.3", "epochs=1", "hidden=8", "teacher.epochs=1", "outfits=20", "seed=0"]
 
 
+@pytest.mark.slow
 def test_likeness_is_one_source_for_each_encoder(done: tuple[Path, Path]) -> None:
     folder, out = done
     study = read_study(folder / "study.toml")
@@ -289,6 +298,7 @@ def test_likeness_is_one_source_for_each_encoder(done: tuple[Path, Path]) -> Non
     np.testing.assert_array_equal(both.answers("likeness other", 0).test, alone.test)
 
 
+@pytest.mark.slow
 def test_words_are_learned_where_they_are_numbered(done: tuple[Path, Path], tmp_path: Path) -> None:
     folder, out = done
     dataset = Dataset(folder / "styles")

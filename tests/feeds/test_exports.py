@@ -93,6 +93,7 @@ def thousand(tmp_path_factory):
     return folder
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", FILES)
 def test_a_thousand_items_are_read_as_a_thousand(name, thousand, tmp_path):
     imported = read(FILES[name], thousand / name, workdir=tmp_path)

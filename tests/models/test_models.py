@@ -22,6 +22,7 @@ TRAINED = {
     "akd-dbpr": {"learning_rate": 0.02},
     "bpr-dae": {"learning_rate": 0.01},
     "group-towers": {"learning_rate": 0.01},
+    "ngnn": {"epochs": 30, "patience": 30},
 }
 """What a model needs beside the settings of all to learn in the few steps there are."""
 
@@ -107,7 +108,7 @@ def test_a_gradient_reaches_every_parameter(setting) -> None:
 def test_it_learns_a_world_whose_answer_is_known(setting, tmp_path: Path) -> None:
     """Outfits share a hidden style that the features show; same-category negatives mostly break it."""
     name, data, model, _ = setting
-    common = {"negatives": "category", "epochs": 30, "patience": 30, "batch_size": 64, "precision": "fp32"}
+    common = {"negatives": "category", "epochs": 20, "patience": 20, "batch_size": 64, "precision": "fp32"}
     config = TrainConfig(**common | TRAINED.get(name, {}))
     fit(model, data, config, tmp_path)
     test = world_of(name)

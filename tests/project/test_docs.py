@@ -299,6 +299,7 @@ def test_what_the_readme_says_runs(readme: Path) -> None:
     assert (readme / "scores.csv").read_text().startswith("outfit_id,items,score\nl0,4,")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("page", [page for page in PAGES if not all(map(runs, FOUND[page]))])
 def test_commands_that_are_not_run_have_the_words_and_flags_that_they_name(page: str) -> None:
     for block in FOUND[page]:

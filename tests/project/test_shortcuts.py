@@ -86,6 +86,7 @@ def values(section: Section) -> dict[str, float]:
     return {line.floor: line.value for line in section.lines}
 
 
+@pytest.mark.slow
 def test_category_counts_solve_questions_whose_wrong_answers_are_of_another_kind(sections: dict[str, Section]) -> None:
     section = sections["maryland-categories-fitb-official"]
     assert section.asked == 40
@@ -266,6 +267,7 @@ def test_a_verdict_says_what_share_of_the_published_number_is_counts(monkeypatch
     assert "measures only memory" in verdict(section("there", 0.9, 0.8, in_sample=True))
 
 
+@pytest.mark.slow
 def test_the_page_is_made_from_what_was_measured(
     polyvore: Path, sections: dict[str, Section], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

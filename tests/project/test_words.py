@@ -92,6 +92,7 @@ def texts() -> Iterator[tuple[str, str]]:
         yield from ((f"{module.relative_to(ROOT)}:{at}", line) for at, line in lines)
 
 
+@pytest.mark.slow
 def test_texts_use_plain_words() -> None:
     matches = [(where, match[0]) for where, text in texts() for match in STUMBLE.finditer(text)]
     assert not matches, "\n".join(f"{where}: {word!r}" for where, word in matches)
@@ -117,6 +118,7 @@ VAGUE = {"told", "said", "theirs", "ours", "given"}
 """Names that hide what is bound: a mask, a dict, a hash, a column of the user's file."""
 
 
+@pytest.mark.slow
 def test_no_vague_name_is_bound() -> None:
     vague = [
         f"{path.relative_to(ROOT)}:{node.lineno}: {node.arg if isinstance(node, ast.arg) else node.id}"

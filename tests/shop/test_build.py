@@ -150,6 +150,7 @@ def test_an_unfinished_run_is_refused(world, tmp_path):
         build_index(Run(tmp_path / "run"), dataset, tmp_path / "index")
 
 
+@pytest.mark.slow
 def test_what_scores_mean_is_fitted_by_the_model_that_has_not_seen_the_outfits(world, tmp_path):
     dataset = world[0]
     run = trained(dataset, tmp_path / "run", "learn_from=train+valid+test", model="two-tower")

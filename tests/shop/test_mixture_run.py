@@ -201,6 +201,7 @@ def test_teachers_are_found_beside_and_in_the_data_set(made: tuple[Path, Dataset
     assert other_outfits(dataset) == [*teachers, str(folder / "strange")]
 
 
+@pytest.mark.slow
 def test_the_command_line_finds_teachers_and_reports_their_trust(
     made: tuple[Path, Dataset, Run], tmp_path: Path
 ) -> None:

@@ -68,6 +68,7 @@ def test_an_export_becomes_an_index_and_a_page_of_looks(built: tuple[Path, Path]
     assert "Nothing was learned" not in page
 
 
+@pytest.mark.slow
 def test_a_changed_export_is_brought_up_to_date_without_training_again(built: tuple[Path, Path]) -> None:
     export, out = built
     [run] = (out / "runs").iterdir()
@@ -148,6 +149,7 @@ def test_a_model_that_learned_nothing_gives_way_to_the_starter_and_the_shop_hear
     assert len(list((tmp_path / "shop" / "runs").iterdir())) == 2
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("number", [1, 10])
 def test_too_few_outfits_to_learn_from_are_as_none(tmp_path: Path, number: int) -> None:
     export = write_export(tmp_path / "export", outfits=False)
@@ -178,6 +180,7 @@ def test_a_model_trained_elsewhere_needs_no_outfits(built: tuple[Path, Path], tm
     assert not (tmp_path / "shop" / "runs").exists()
 
 
+@pytest.mark.slow
 def test_a_shop_without_outfits_gets_looks_of_style_and_rules_and_says_so(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

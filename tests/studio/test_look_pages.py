@@ -51,6 +51,7 @@ def test_save_asks_for_a_name_and_a_saved_look_is_changed_or_saved_as_another(cl
     assert store.get(unnamed).name == "Item 0, black and 2 more"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("on", [["i0"], ["i0", BARE], ["i0", "nothing"]])
 def test_what_is_no_outfit_is_not_saved_and_the_board_says_why(client, store, on):
     answer = client.post("/board/save", data={"on": on})

@@ -116,6 +116,7 @@ def test_deciding_goes_on_to_the_next_item_and_is_undone(client, store, reviews)
     assert client.get(f"/review?review={review}").status_code == 404
 
 
+@pytest.mark.slow
 def test_a_look_is_made_again_around_what_is_locked(client, store):
     review = begun(client, item_ids=["p0"])
     look, *others = finished(client, review)

@@ -240,6 +240,7 @@ def test_a_new_index_is_opened_by_itself_and_waits_behind_no_scoring(
 # --- photos of several processes
 
 
+@pytest.mark.slow
 def test_what_one_process_was_sent_the_others_have(
     world: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

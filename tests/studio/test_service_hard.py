@@ -153,6 +153,7 @@ def test_unfinished_uploads_are_few(port: int) -> None:
         assert answer.startswith(b"HTTP/1.1 200 ")  # others are not kept waiting
 
 
+@pytest.mark.slow
 def test_a_form_made_to_be_slow_keeps_nobody_waiting(client: TestClient, world: Path) -> None:
     """What the parser of multipart reads slowest: half a boundary, again and again."""
     with serving(create_app(world / "index")) as port:
@@ -255,6 +256,7 @@ def test_invented_methods_make_no_series_of_their_own(client: TestClient) -> Non
     assert not re.search("FOO|BAR|BREW", metrics)
 
 
+@pytest.mark.slow
 def test_a_log_that_anybody_can_fill_has_a_bound(monkeypatch: pytest.MonkeyPatch) -> None:
     clock = [0.0]
     monkeypatch.setattr("goeswith.studio.service.connections.time.monotonic", lambda: clock[0])

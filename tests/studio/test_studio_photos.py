@@ -73,6 +73,7 @@ def test_a_photo_that_is_too_large_is_reported_before_it_is_sent(client):
     assert sent["data-large"] == "This photo has more than 12 MB; make it smaller."
 
 
+@pytest.mark.slow
 def test_a_photo_is_there_for_the_browser_that_sent_it_and_can_be_deleted(copied):
     _, client = copied
     data = {"category": "shirt", "title": "My blouse", "on": "i100"}

@@ -43,6 +43,7 @@ def data_for(name: str) -> TrainingData:
     return replace(data, train=pairs(data.train), valid=pairs(data.valid))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", MODELS)
 def test_every_model_trains_on_a_device_as_on_the_cpu(name: str, tmp_path: Path) -> None:
     data = data_for(name)

@@ -219,6 +219,7 @@ def test_to_the_hub_and_back(run: Run, world: Dataset, tmp_path: Path, monkeypat
         goeswith.from_pretrained("me/looks")
 
 
+@pytest.mark.slow
 def test_the_hubs_client_takes_what_it_is_given() -> None:
     """The names of the arguments, as the client that is installed has them."""
     import inspect

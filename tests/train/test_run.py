@@ -120,6 +120,7 @@ def test_settings_of_knowledge_that_is_not_there_are_refused(world: Dataset, tmp
     assert not (tmp_path / "run").exists()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("teaching", ["joint", "ema"])
 def test_a_teacher_can_learn_along(world: Dataset, tmp_path: Path, teaching: str) -> None:
     settings = [*SMALL, f"teaching={teaching}", "carry=masks+responses"]
