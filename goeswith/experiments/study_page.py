@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -23,8 +23,8 @@ LOOKS = {
         "another": (BROWN, "--"), "another and designers": (BROWN, "-"), "rules": (GOLD, "-"), "both": (GOLD, "--"),
     },
     "other ways of teaching": {
-        "own": (INK, ":"), "start": (ORANGE, "-"), "shuffled start": (ORANGE, ":"), "add-gnn": (INK, "--"),
-        "masks": (GREEN, "-"), "shuffled masks": (GREEN, ":"), "scorer": (PURPLE, "-"),
+        "cosine": (QUIET, "--"), "own": (INK, ":"), "start": (ORANGE, "-"), "shuffled start": (ORANGE, ":"),
+        "add-gnn": (INK, "--"), "masks": (GREEN, "-"), "shuffled masks": (GREEN, ":"), "scorer": (PURPLE, "-"),
         "shuffled scorer": (PURPLE, ":"), "responses": (BROWN, "-"), "shuffled responses": (BROWN, ":"),
     },
 }  # fmt: skip
@@ -37,11 +37,9 @@ def draw(results: dict[str, Any], out: Path) -> Path:
     Two panels on one scale: students that trust what is known and, where there are any, those taught in other ways.
     """
     measured = [point["arm"] for point in results["points"]]
-    panels = {
-        name: [arm for arm in looks if arm in measured]
-        for name, looks in LOOKS.items()
-        if set(looks) & set(measured) - {"own"}
-    }
+    panels = {name: [arm for arm in looks if arm in measured] for name, looks in LOOKS.items()}
+    both = set.intersection(*map(set, LOOKS.values()))
+    panels = {name: arms for name, arms in panels.items() if set(arms) - both} or dict([*panels.items()][:1])
     with sheet(out, len(panels), 1, width=6.8, height=3.6) as sheets:
         for axes, (name, arms) in zip(sheets, panels.items(), strict=True):
             _panel(axes, results, arms, LOOKS[name])
@@ -83,15 +81,6 @@ def section(results: dict[str, Any], figure: str) -> str:
         ]
         for line in results["comparisons"]
     ]  # fmt: skip
-    trust = [
-        [
-            f"`{arm}`",
-            outfits_text(size),
-            ", ".join(f"{source} {weight:.1f}" for source, weight in point["weights"].items()),
-        ]
-        for (arm, size), point in values.items()
-        if ARMS[arm].fitted
-    ]
     return "\n".join(
         [
             f"## {study['title'] or study['name']}",
@@ -112,13 +101,24 @@ def section(results: dict[str, Any], figure: str) -> str:
             "Differences, paired; p after Holm's correction for all of them:",
             "",
             markdown(["difference", "own outfits", "AUC", "95 %", "p", "p (Holm)", "shows"], compared),
-            "<details><summary>How far each source is trusted (mean weight of the seeds)</summary>",
-            "",
-            markdown(["arm", "own outfits", "weights"], trust),
-            "</details>",
-            "",
+            *_trust(values),
         ]
     )
+
+
+def _trust(points: Mapping[tuple[str, int], dict[str, Any]]) -> list[str]:
+    """The weights of the arms that fit some, where there are any."""
+    rows = [
+        [
+            f"`{arm}`",
+            outfits_text(size),
+            ", ".join(f"{source} {weight:.1f}" for source, weight in point["weights"].items()),
+        ]
+        for (arm, size), point in points.items()
+        if ARMS[arm].fitted
+    ]
+    summary = "<details><summary>How far each source is trusted (mean weight of the seeds)</summary>"
+    return [summary, "", markdown(["arm", "own outfits", "weights"], rows), "</details>", ""] if rows else []
 
 
 def verdict(results: dict[str, Any]) -> list[str]:

@@ -164,6 +164,10 @@ def test_other_ways_of_teaching_have_a_panel_of_their_own(tmp_path: Path) -> Non
     assert both.count(">own<") == 2
     assert mixed in both
     assert other in both
+    alone = drawn("cosine", "add-gnn", "masks")
+    assert mixed not in alone  # a panel of what the other one shows, too, would be a panel for nothing
+    assert alone.count(">cosine<") == 1
+    assert mixed in drawn("cosine", "own")
 
 
 def test_every_arm_but_the_untrained_control_is_drawn() -> None:
