@@ -6,7 +6,6 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from goeswith.evaluate.audit import LEAK
-from goeswith.evaluate.seeds import SAME
 from goeswith.experiments.results import ABOVE, BELOW
 from goeswith.tables import HARDEST, signed
 
@@ -60,24 +59,22 @@ SHOWN = {
 
 def conclusions(
     by_recipe: Mapping[str, Kept],
-    earlier: Mapping[str, Kept],
     curves: Mapping[str, Kept],
     ablations: Mapping[str, Kept] | None = None,
 ) -> list[str]:
     """Five short sentences: models and floors, ours and its peers, records alone, the paper's parts, knowledge.
 
-    by_recipe, earlier: recipe → its kept results, of this time and before. curves: study → its results.
-    ablations: recipe → its kept results, of recipes that compare models or their parts under one loss.
+    by_recipe: recipe → its kept results. curves: study → its results. ablations: recipe → its kept results, of recipes
+    that compare models or their parts under one loss.
     """
-    by_recipe, earlier, ablations = (
-        {NAMES.get(name, name): results for name, results in each.items()}
-        for each in (by_recipe, earlier, ablations or {})
+    by_recipe, ablations = (
+        {NAMES.get(name, name): results for name, results in each.items()} for each in (by_recipe, ablations or {})
     )
     return [
         _above_floors(by_recipe, ablations),
         _peers({**by_recipe, **ablations}),
         _records(by_recipe),
-        _parts({**by_recipe, **ablations}, earlier),
+        _parts({**by_recipe, **ablations}, curves),
         _knowledge(curves),
     ]
 
@@ -240,53 +237,54 @@ def _records(by_recipe: Mapping[str, Kept]) -> str:
     )
 
 
-def _parts(by_recipe: Mapping[str, Kept], earlier: Mapping[str, Kept]) -> str:
+def _parts(by_recipe: Mapping[str, Kept], curves: Mapping[str, Kept]) -> str:
     """What the graph and designers' masks of ADD-GNN add, and the rules of AKD-DBPR."""
-    effects = [
-        _effect(by_recipe, earlier, *part) for part in (("the graph", GRAPH), ("transfer by designers' masks", MASKS))
-    ]
-    before = " (partly by earlier measurements)" if any(old for _, old in effects) else ""
-    rules = [_effect(by_recipe, {}, *part)[0] for part in RULES.items()]
+    masks = _effect(by_recipe, "transfer by designers' masks", MASKS) + _masks_of_studies(curves)
+    rules = [_effect(by_recipe, *part) for part in RULES.items()]
     measured = "; ".join(text for text in rules if not text.endswith(UNMEASURED))
     taught = f" In AKD-DBPR, {measured}." if measured else ""
-    return f"In ADD-GNN, {'; '.join(text for text, _ in effects)}{before}.{taught}"
+    return f"In ADD-GNN, {_effect(by_recipe, 'the graph', GRAPH)}; {masks}.{taught}"
 
 
-def _effect(
-    by_recipe: Mapping[str, Kept], earlier: Mapping[str, Kept], part: str, pairs: Iterable[tuple[str, str]]
-) -> tuple[str, bool]:
-    """What the first of each pair of rows has over the second, and whether earlier measurements had to tell.
-
-    They tell where there are too few seeds this time.
-    """
+def _effect(by_recipe: Mapping[str, Kept], part: str, pairs: Iterable[tuple[str, str]]) -> str:
+    """What the first of each pair of rows has over the second, where both have enough seeds for a claim."""
     effects: dict[str, list[str]] = {}
-    old = False
-    for name in dict.fromkeys([*by_recipe, *earlier]):
-        shows = next(_shown(by_recipe.get(name), pairs, CLAIM), "")
-        if not shows:
-            shows = next(_shown(earlier.get(name), pairs, 1), "")
-            old = old or bool(shows)
-        if shows:
+    for name, results in by_recipe.items():
+        if shows := next(_shown(results, pairs), ""):
             effects.setdefault(shows, []).append(name)
     if not effects:
-        return f"{part} {UNMEASURED}", False
-    return f"{part} {', '.join(f'{SHOWN[kind]} on {_list(effects[kind])}' for kind in SHOWN if kind in effects)}", old
+        return f"{part} {UNMEASURED}"
+    return f"{part} {', '.join(f'{SHOWN[kind]} on {_list(effects[kind])}' for kind in SHOWN if kind in effects)}"
 
 
-def _shown(results: Kept | None, pairs: Iterable[tuple[str, str]], least: int) -> Iterator[str]:
-    """What the comparisons show that are of these pairs, in their order, with so many seeds."""
-    lines = _lines(results, headline(results)) if results else []
+def _masks_of_studies(curves: Mapping[str, Kept]) -> str:
+    """In how many studies masks add something, with any number of own outfits, to none and to shuffled ones."""
+    studies = {name: results for name, results in curves.items() if "masks" in results.get("study", {}).get("arms", ())}
+    if not studies:
+        return ""
+    shown = {
+        name: {
+            (line["against"], line["outfits"])
+            for line in results["comparisons"]
+            if line["scorer"] == "masks" and line["shows"] == "higher"
+        }
+        for name, results in studies.items()
+    }
+    helped = sum(any(("shuffled masks", size) in lines for against, size in lines if against == "add-gnn")
+                 for lines in shown.values())  # fmt: skip
+    return (
+        f"; with any number of own outfits, they help more than none and more than shuffled designers' in {helped} of "
+        f"{len(studies)} studies"
+    )
+
+
+def _shown(results: Kept, pairs: Iterable[tuple[str, str]]) -> Iterator[str]:
+    """What the comparisons show that are of these pairs, in their order, with enough seeds for a claim."""
+    lines = _lines(results, headline(results))
     for pair in pairs:
         for line in lines:
-            if results and (line["scorer"], line["against"]) == pair and _seeds(results, *pair) >= least:
-                yield line.get("shows") or _uncorrected(line)
-
-
-def _uncorrected(line: Mapping[str, Any]) -> str:
-    """What a comparison shows that was not corrected for how many there are."""
-    if line["low"] > 0 or line["high"] < 0:
-        return "higher" if line["low"] > 0 else "lower"
-    return "equivalent" if max(-line["low"], line["high"]) <= SAME else "not shown"
+            if (line["scorer"], line["against"]) == pair and _seeds(results, *pair) >= CLAIM and line.get("shows"):
+                yield line["shows"]
 
 
 def _knowledge(curves: Mapping[str, Kept]) -> str:

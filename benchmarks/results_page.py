@@ -26,8 +26,6 @@ from goeswith.tables import chance, interval, markdown, value
 DOCS = Path(__file__).resolve().parents[1] / "docs"
 RESULTS = DOCS / "results"
 RECIPES = DOCS.parent / "recipes"
-EARLIER = "earlier"
-"""Folder below it of what an earlier version measured, by another protocol; it is shown apart."""
 
 Kept = Mapping[str, Any]
 """What was kept of a recipe."""
@@ -118,12 +116,11 @@ def write_page(names: Iterable[str]) -> Path:
     tables = {name: main_table(results) for name, results in by_recipe.items()}
     sections = [_section(name, results, tables[name]) for name, results in by_recipe.items()]
     curves = read_curves(RESULTS)
-    before = _earlier(names)
     body = "\n".join([*sections, knowledge(curves)])
     ablations = {name: by_recipe[name] for name in ABLATIONS if name in by_recipe}
     main = {name: results for name, results in by_recipe.items() if name not in ablations}
     compared = {name: results for name, results in ablations.items() if name not in TABLES_ALONE}
-    sentences = conclusions(main, read(RESULTS / EARLIER, names), curves, compared)
+    sentences = conclusions(main, curves, compared)
     carried(sentences, body)
     summaries = [standings(main, compared), gains(curves)]
     intro = INTRO.format(
@@ -140,7 +137,7 @@ def write_page(names: Iterable[str]) -> Path:
             if line
         ),
     )
-    (DOCS / "results.md").write_text(intro + body + before)
+    (DOCS / "results.md").write_text(intro + body)
     if (page := DOCS / "knowledge.md").is_file():
         page.write_text(filled(page.read_text(), curves))
     return DOCS / "results.md"
@@ -266,14 +263,13 @@ def _compared(results: Kept, lines: Sequence[Mapping[str, Any]]) -> str:
     return markdown(["", *map(_head, shown)], cells) if cells else ""
 
 
-def _whole(name: str, results: Kept, folder: str = "") -> str:
+def _whole(name: str, results: Kept) -> str:
     """The page of the bench under headings of ours, its pictures by their kept names, its marks as in our tables."""
     body = results["page"].split("\n", 2)[2]
-    if not folder:  # an earlier version had marks of another kind
-        body = _remarked(body, {short(tuple(column)) for column in results["unmarked"]})
-        body = re.sub(r"^Marks: .*$", MARKS, body, flags=re.MULTILINE)
+    body = _remarked(body, {short(tuple(column)) for column in results["unmarked"]})
+    body = re.sub(r"^Marks: .*$", MARKS, body, flags=re.MULTILINE)
     body = re.sub(r"^## ", "### ", body, flags=re.MULTILINE)
-    body = re.sub(r"\]\((\w+\.svg)\)", rf"](results/{folder}{name}-\1)", body)
+    body = re.sub(r"\]\((\w+\.svg)\)", rf"](results/{name}-\1)", body)
     return re.sub(r"Made by `goeswith bench` on `[^`]*`", f"Made by `goeswith bench recipes/{name}.toml`", body)
 
 
@@ -324,23 +320,3 @@ def _cut(name: str, results: Kept) -> str:
 def _missing(names: Sequence[str], by_recipe: Mapping[str, Kept]) -> str:
     lacking = [name for name in names if name not in by_recipe]
     return f"Not measured: {', '.join(lacking)}." if lacking else ""
-
-
-def _earlier(names: Iterable[str]) -> str:
-    """What an earlier version measured, folded."""
-    by_recipe = read(RESULTS / EARLIER, names)
-    if not by_recipe:
-        return ""
-    parts = [
-        "",
-        "## Earlier measurements",
-        "",
-        "By an earlier version: three seeds, one encoder, four trials for each model, without the two towers and the "
-        "softmax objective, comparisons not corrected for their number. They have what the tables above lack, controls "
-        "and ablations of knowledge above all, and are not to be compared with them. OutfitTransformer read features "
-        "that were not standardised, of which it learns nothing: its rows say nothing of the model.",
-        "",
-    ]
-    for name, results in by_recipe.items():
-        parts += _folded(TITLES.get(name, name), _whole(name, results, f"{EARLIER}/"))
-    return "\n".join(parts)

@@ -90,9 +90,8 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         'name = "mango"\ndataset = "data/mango"\nquestions = ["test-fitb-matched"]\nseeds = [0]\n'
         + "".join(f'[[model]]\nname = "{name}"\nmodel = "two-tower"\n' for name in [*names, "added later"])
     )
-    (tmp_path / "results" / "earlier").mkdir(parents=True)
+    (tmp_path / "results").mkdir()
     (tmp_path / "results" / "mango.json").write_text(json.dumps(recipe_results()))
-    (tmp_path / "results" / "earlier" / "ccp.json").write_text(json.dumps(recipe_results()))
     return tmp_path
 
 
@@ -111,7 +110,7 @@ TRAVELS = {"words": curve(none=(0.0139, "higher"), shuffled=(0.0168, "higher"))}
 
 
 def test_five_sentences_say_what_the_numbers_say():
-    assert conclusions({"mango": recipe_results()}, {}, TRAVELS) == [
+    assert conclusions({"mango": recipe_results()}, TRAVELS) == [
         "By AUC on the hardest questions (exhaustive where it says so, else one question per outfit), the best model "
         "measured is above the strongest floor on MANGO (0.801 against 0.612).",
         "Two-tower has not been compared with peers over 5 seeds.",
@@ -137,25 +136,21 @@ def test_other_numbers_make_other_sentences():
             compared(*MASKS[0], 0.1, "higher"), compared(*MASKS[0], 0.1, "lower", negatives="random"),
         ],
     )  # fmt: skip
-    before = recipe_results(compared=[{**compared(*MASKS[0], -0.1, ""), "low": -0.2, "high": -0.01}])
     first, second, _, fourth, fifth = conclusions(
-        {"mango": recipe_results(), "ccp": changed}, {"mango": before}, {"words": curve(none=(0.0139, "higher"))}
+        {"mango": recipe_results(), "ccp": changed}, {"words": curve(none=(0.0139, "higher"))}
     )
     assert "on MANGO (0.801 against 0.612); not shown to differ from the strongest floor on CCP (0.801" in first
     once = "Counting each peer once per data set, and as beaten only if every table shows it, Two-tower is ahead of"
     assert second == f"{once} 0 of 2 and behind 1 (first table below)."
     table = standings({"ccp": changed}, {})
     assert table.endswith("| Two-tower | CCP | AUC | – | NGNN (equivalent) | ADD-GNN without knowledge |")
-    assert fourth == (
-        "In ADD-GNN, the graph is not shown to matter on CCP; transfer by designers' masks helps on CCP, hurts on "
-        "MANGO (partly by earlier measurements)."
-    )
+    assert fourth == ("In ADD-GNN, the graph is not shown to matter on CCP; transfer by designers' masks helps on CCP.")
     released, _, at_test = (pairs[0] for pairs in RULES.values())
     ruled = recipe_results(
         lines=[line("model", name, 0.7) for name in {*released, *at_test}],
         compared=[compared(*released, -0.1, "lower"), compared(*at_test, 0.1, "higher")],
     )
-    assert conclusions({"ccp": changed}, {}, {}, {"fashionvc-rules": ruled})[3].endswith(
+    assert conclusions({"ccp": changed}, {}, {"fashionvc-rules": ruled})[3].endswith(
         ". In AKD-DBPR, a teacher of rules as released hurts on FashionVC (rules); mixing rules in at test time alone "
         "helps on FashionVC (rules)."
     )
@@ -167,7 +162,7 @@ def test_other_numbers_make_other_sentences():
         lines=[line("model", OURS, 0.801), line("control", f"{OURS}, no memory", 0.7), *many],
         compared=[compared(OURS, "NGNN", 0.1, "higher"), compared(f"{OURS}, no memory", "NGNN", 0.0, "not shown")],
     )
-    assert conclusions({"mango": bare}, {}, {})[1] == (
+    assert conclusions({"mango": bare}, {})[1] == (
         f"{once} 1 of 1 and behind none; without its memory of training items, which they do not have, ahead of 0 of 1 "
         "and behind none (first table below)."
     )
@@ -175,7 +170,7 @@ def test_other_numbers_make_other_sentences():
         lines=[line("model", OURS, 0.801), line("model", "NGNN", 0.7)],
         compared=[compared(OURS, "NGNN", 0.0, "not shown")],
     )
-    twice = conclusions({"mango": bare}, {}, {}, {"mango-search": level})[1]
+    twice = conclusions({"mango": bare}, {}, {"mango-search": level})[1]
     assert twice.startswith(f"{once} 0 of 1 and behind none")  # a lead that one of two tables does not show is none
     exhaustive = {"task": "exhaustive"}
     bare["compared"] += [
@@ -186,10 +181,10 @@ def test_other_numbers_make_other_sentences():
         "| Two-tower | MANGO | exhaustive AUC | – | NGNN (equivalent) | – |",
         "| Two-tower, no memory | MANGO | exhaustive AUC | NGNN | – | – |",
     ]
-    below = conclusions({"mango": recipe_results(marks=[{"scorer": OURS, "column": KEY, "marks": "†"}])}, {}, {})[0]
+    below = conclusions({"mango": recipe_results(marks=[{"scorer": OURS, "column": KEY, "marks": "†"}])}, {})[0]
     assert below.endswith("the best model measured is below the strongest floor on MANGO (0.801 against 0.612).")
-    assert "has not been measured" in conclusions({"ccp": recipe_results(compared=[])}, {}, {})[4]
-    apart = conclusions({"mango": recipe_results()}, {}, {}, {"parts": changed})
+    assert "has not been measured" in conclusions({"ccp": recipe_results(compared=[])}, {})[4]
+    apart = conclusions({"mango": recipe_results()}, {}, {"parts": changed})
     assert "the graph is not shown to matter on parts" in apart[3]
     assert apart[1] == second
     assert "| Two-tower | parts | AUC | – | NGNN (equivalent) |" in standings({}, {"parts": changed})
@@ -205,18 +200,18 @@ def test_floors_that_answered_about_every_place_are_compared_by_that():
     ]
     asked = [line("floor", RECORDS, 0.75), line("model", OURS, 0.76)]
     mark = [{"scorer": OURS, "column": ["exhaustive", "matched", "auc"], "marks": "*"}]
-    [first, *_] = conclusions({"mango": recipe_results(lines=asked + whole, marks=mark)}, {}, {})
+    [first, *_] = conclusions({"mango": recipe_results(lines=asked + whole, marks=mark)}, {})
     assert first.endswith("is above the strongest floor on MANGO (0.720 against 0.700, exhaustive).")
     models_alone = recipe_results(lines=asked + whole[1:], marks=mark)
-    [first, *_] = conclusions({"mango": models_alone}, {}, {})
+    [first, *_] = conclusions({"mango": models_alone}, {})
     assert first.endswith("is not shown to differ from the strongest floor on MANGO (0.760 against 0.750).")
     search = {"mango-search": recipe_results(lines=asked + whole, marks=mark)}
-    [first, *_] = conclusions({"mango": models_alone}, {}, {}, search)
+    [first, *_] = conclusions({"mango": models_alone}, {}, search)
     assert first.endswith("is above the strongest floor on MANGO (0.720 against 0.700, exhaustive, equal search).")
     lower = recipe_results(lines=[*asked, *whole[:1], line("model", OURS, 0.71, **every)], marks=[])
-    [first, *_] = conclusions({"mango": lower}, {}, {}, search)  # the best model of all tables, not of the main one
+    [first, *_] = conclusions({"mango": lower}, {}, search)  # the best model of all tables, not of the main one
     assert first.endswith("is above the strongest floor on MANGO (0.720 against 0.700, exhaustive, equal search).")
-    [first, *_] = conclusions({"mango": models_alone | {"dataset": {"name": "ccp"}}}, {}, {}, search)
+    [first, *_] = conclusions({"mango": models_alone | {"dataset": {"name": "ccp"}}}, {}, search)
     assert first.endswith("on MANGO (0.760 against 0.750).")
 
 
@@ -267,6 +262,22 @@ def test_a_number_that_no_table_has_is_refused():
         results_page.carried(["AUC 0.613"], "| 0.612 |")
 
 
+def test_masks_help_in_a_study_that_shows_them_above_none_and_above_shuffled_ones_at_one_size():
+    def study(*shown: tuple[str, int]) -> dict:
+        lines = [
+            {"scorer": "masks", "against": against, "outfits": size,
+             "shows": "higher" if (against, size) in shown else "not shown"}
+            for against in ("add-gnn", "shuffled masks") for size in (30, -1)
+        ]  # fmt: skip
+        return {"study": {"arms": ["add-gnn", "masks", "shuffled masks"]}, "comparisons": lines}
+
+    at_one, apart = study(("add-gnn", 30), ("shuffled masks", 30)), study(("add-gnn", 30), ("shuffled masks", -1))
+    fourth = conclusions({}, {"one": at_one, "apart": apart, "none": study(), "words": TRAVELS["words"]})[3]
+    assert fourth.endswith(
+        "with any number of own outfits, they help more than none and more than shuffled designers' in 1 of 3 studies."
+    )
+
+
 def test_the_page_has_floors_first_then_what_is_folded_and_says_what_was_cut(folder: Path):
     (folder / "results" / "curves-words.json").write_text(json.dumps(TRAVELS["words"]))
     text = results_page.write_page(["mango", "ccp"]).read_text()
@@ -283,9 +294,10 @@ def test_the_page_has_floors_first_then_what_is_folded_and_says_what_was_cut(fol
     ]  # fmt: skip
     assert rows[9][2].strip() == "**0.903 [0.803, 1.003]**"  # a control may be the best
     assert "0.990" not in table  # an easier question
-    order = ["1. By AUC on the hardest", "<summary>What was cut", "## MANGO", "<summary>Knowledge",
-             "<summary>Ablations", "<summary>Speed", "<summary>All questions", "## What designers' knowledge adds",
-             "## Earlier measurements"]  # fmt: skip
+    order = [
+        "1. By AUC on the hardest", "<summary>What was cut", "## MANGO", "<summary>Knowledge", "<summary>Ablations",
+        "<summary>Speed", "<summary>All questions", "## What designers' knowledge adds",
+    ]  # fmt: skip
     assert [text.index(part) for part in order] == sorted(text.index(part) for part in order)
     knowledge = text.split("<summary>Knowledge", 1)[1].split("</details>", 1)[0]
     assert "why: ADD-GNN, softmax, with masks − ADD-GNN, softmax" in knowledge
@@ -298,7 +310,6 @@ def test_the_page_has_floors_first_then_what_is_folded_and_says_what_was_cut(fol
     assert "2 of 6 models not measured (NGNN; added later)" in text  # of the recipe as it is now
     assert "Not measured: ccp." in text
     assert "](results/mango-accuracy.svg)" in text
-    assert "](results/earlier/ccp-accuracy.svg)" in text
     assert "Made by `goeswith bench recipes/mango.toml`; yes." in text
     assert "/home/x" not in text
     assert "9,222 items, 9,000 pictures; outfits 1,200 train, 300 test; 7 exact repeats removed" in text
