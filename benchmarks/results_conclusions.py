@@ -36,7 +36,14 @@ MASKS = (
 """Comparisons that say what the graph, and designers' masks, add: of models that were shown as many wrong items."""
 RULES = {
     "a teacher of rules as released": (("AKD-DBPR as released", "DBPR"),),
+    "one as printed": (("AKD-DBPR as printed", "DBPR"),),
     "a corrected one": (("AKD-DBPR corrected", "DBPR"),),
+    "attention in place of uniform trust": (
+        (
+            "AKD-DBPR corrected, with rules at test time",
+            "AKD-DBPR corrected, uniform confidence, with rules at test time",
+        ),
+    ),
     "mixing rules in at test time alone": (("DBPR, with rules at test time", "DBPR"),),
 }
 """Parts of AKD-DBPR → comparisons that say what they add."""

@@ -145,7 +145,7 @@ def test_other_numbers_make_other_sentences():
     table = standings({"ccp": changed}, {})
     assert table.endswith("| Two-tower | CCP | AUC | – | NGNN (equivalent) | ADD-GNN without knowledge |")
     assert fourth == ("In ADD-GNN, the graph is not shown to matter on CCP; transfer by designers' masks helps on CCP.")
-    released, _, at_test = (pairs[0] for pairs in RULES.values())
+    released, *_, at_test = (pairs[0] for pairs in RULES.values())
     ruled = recipe_results(
         lines=[line("model", name, 0.7) for name in {*released, *at_test}],
         compared=[compared(*released, -0.1, "lower"), compared(*at_test, 0.1, "higher")],
