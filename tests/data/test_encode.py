@@ -170,6 +170,7 @@ def interrupted_after(calls: int, network: list[Any]) -> Callable[[int, int], No
     return progress
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("calls", [1, 3, 5, 9])
 def test_an_interrupted_encoding_resumes_to_the_same_bits(dataset: Dataset, network: list[Any], calls: int) -> None:
     whole = encode(dataset, "means", batch_size=2, workers=0).path.read_bytes()

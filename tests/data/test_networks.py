@@ -96,6 +96,7 @@ def test_a_resnet_gives_its_average_pool(tmp_path: Path) -> None:
     np.testing.assert_allclose(network.run(PICTURES[2:3])[0], expected[2], atol=1e-5)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["CLIP", "Siglip"])
 def test_a_clip_gives_its_image_features(tmp_path: Path, kind: str) -> None:
     import transformers
@@ -114,6 +115,7 @@ def test_a_clip_gives_its_image_features(tmp_path: Path, kind: str) -> None:
     np.testing.assert_allclose(network.run(PICTURES), expected, atol=1e-5)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["CLIP", "Siglip"])
 def test_the_text_tower_of_a_clip_gives_its_text_features(tmp_path: Path, kind: str) -> None:
     import transformers

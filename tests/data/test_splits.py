@@ -220,6 +220,7 @@ published_nights = st.lists(
 )
 
 
+@pytest.mark.slow
 @settings(deadline=None, max_examples=25)
 @given(published_nights, st.integers(0, 2))
 def test_only_published_splits_can_leak(changes, seed):

@@ -178,6 +178,7 @@ def shell(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], *
     return int(ended.value.code or 0), heard.out, heard.err
 
 
+@pytest.mark.slow
 def test_others_stand_in_the_table_with_runs_and_floors(
     world: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -157,6 +157,7 @@ def test_features_are_scaled_by_encoder_and_words_of_three_items_are_learned() -
         GroupTowers(GroupTowersConfig(text="ids"), 7, Vocabulary.of(data.catalogue))
 
 
+@pytest.mark.slow
 def test_a_word_learns_to_go_with_another_one(tmp_path: Path) -> None:
     """Tops say one of eight words and bottoms one of eight; top word k is worn with bottom word k + 1 alone."""
     words, each = 8, 6

@@ -37,6 +37,7 @@ class Agreement:
         return ((style[:, :, None] == style[:, None, :]) & both).sum(axis=(1, 2)) / both.sum(axis=(1, 2))
 
 
+@pytest.mark.slow
 def test_the_figure_has_a_panel_for_each_scorer(tmp_path: Path) -> None:
     bins = (Bin(0.2, 0.3, 0.1, 0.5, 20), Bin(0.8, 0.7, 0.5, 0.9, 20))
     held = Reliability("test", "category", 40, 0.2, 0.15, 0.25, 0.1, 0.7, bins)

@@ -4,6 +4,8 @@ import ast
 import sys
 from pathlib import Path
 
+import pytest
+
 sys.path.append(str(Path(__file__).resolve().parents[2] / "docs"))
 
 from import_graph import ROOMS, ROOT, backward, circle, imports, room
@@ -37,6 +39,7 @@ def test_wrong_imports_are_detected() -> None:
     assert set(circle(graph)) == {"goeswith.data.a", "goeswith.models.b"}
 
 
+@pytest.mark.slow
 def test_no_module_imports_what_windows_lacks() -> None:
     """Locks are filelock's; resource is imported where its absence is caught."""
     for path in (ROOT / "goeswith").rglob("*.py"):

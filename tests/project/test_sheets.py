@@ -23,6 +23,7 @@ def written(rows: list[list[str]], separator: str = ",", ends: str = "\r\n") -> 
     return text.getvalue()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("separator", [",", ";", "\t", "|"])
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "cp1252", "utf-16", "utf-16-le", "utf-16-be"])
 @pytest.mark.parametrize("ends", ["\n", "\r\n", "\r"])

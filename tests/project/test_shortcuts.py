@@ -107,6 +107,7 @@ def test_category_counts_solve_questions_whose_wrong_answers_are_of_another_kind
     assert sections["maryland-categories-compat-partly"].lines[0].n == 61
 
 
+@pytest.mark.slow
 def test_rarity_solves_the_released_protocol_whatever_is_worn(sections: dict[str, Section]) -> None:
     for task in ("fitb", "compat"):
         for negatives in ("released", "frequency"):

@@ -60,6 +60,7 @@ def made(tmp_path_factory):
     return uri, version, frame, vectors
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "filters",
     [
@@ -89,6 +90,7 @@ def unindexed(vectors: approximate.Vectors) -> int:
     return vectors.table.index_stats("vector_idx").num_unindexed_rows
 
 
+@pytest.mark.slow
 def test_an_update_is_a_version_and_new_items_are_searched_by_force(tmp_path):
     frame, vectors = table_of(300)
     first, compacted = write(str(tmp_path), frame, vectors)
@@ -112,6 +114,7 @@ def test_an_update_is_a_version_and_new_items_are_searched_by_force(tmp_path):
     assert unchanged == second
 
 
+@pytest.mark.slow
 def test_it_is_compacted_on_schedule(tmp_path, monkeypatch):
     frame, vectors = table_of(120)
     _, compacted = write(str(tmp_path), frame, vectors)

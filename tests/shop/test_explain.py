@@ -228,6 +228,7 @@ def ruled(tmp_path_factory: pytest.TempPathFactory) -> tuple[Dataset, Index]:
     return dataset, build_index(run, dataset, folder / "index")
 
 
+@pytest.mark.slow
 def test_matching_rules_are_listed_with_their_trust(ruled: tuple[Dataset, Index]) -> None:
     dataset, index = ruled
     items = dataset.catalogue.items

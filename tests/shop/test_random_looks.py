@@ -18,6 +18,7 @@ def stylist(tmp_path_factory: pytest.TempPathFactory) -> Stylist:
     return Stylist(Index(folder / "index"))
 
 
+@pytest.mark.slow
 def test_they_are_made_of_the_same_parts_as_those_of_the_model(stylist: Stylist) -> None:
     groups = stylist.index.shelf.values
     of_model = {tuple(sorted(map(str, groups("group", stylist.index.shelf.rows(look.item_ids)))))

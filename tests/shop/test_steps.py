@@ -48,6 +48,7 @@ def together(index, searches):
     return [results[number] for number in range(len(searches))]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("block", [candidates.BLOCK, 7])
 def test_searches_that_share_their_steps_give_the_same_answers_as_alone(world, two_tower, block, monkeypatch):
     """Also where a category is more than what is multiplied at once."""

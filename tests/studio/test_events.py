@@ -90,6 +90,7 @@ def test_without_a_key_only_this_machine_may_post(world: Path, tmp_path: Path) -
         refused(beacon(client, [event(2)]), 401, "key_needed")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("body", "status", "reason"),
     [

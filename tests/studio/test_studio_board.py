@@ -130,6 +130,7 @@ def test_what_is_wrong_with_a_board_is_reported_and_the_rest_still_works(client)
     assert "nothing" in answer.text
 
 
+@pytest.mark.slow
 def test_a_board_that_is_full_says_what_it_leaves_out(client, view):
     ids = [item_id for item_id in view.catalogue.ids if view.index.known[view.row(item_id)]][: boards.MOST + 3]
     full = "&on=".join(ids[: boards.MOST])

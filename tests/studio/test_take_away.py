@@ -60,6 +60,7 @@ def test_the_book_as_a_pdf(client, monkeypatch):
     assert "print sheet" in answer.text
 
 
+@pytest.mark.slow
 def test_nothing_is_loaded_from_elsewhere_for_a_pdf(client):
     pytest.importorskip(
         "weasyprint", reason="WeasyPrint is not installed, or has no Pango", exc_type=(ImportError, OSError)
