@@ -53,7 +53,7 @@ bench-index: install  ## an index over a million items: build, memory, how long 
 growth: install  ## how work grows, and what large shops need of machines: docs/scale.md
 	$(BIN)/python benchmarks/growth.py --measure --write docs/scale.md
 
-results: install  ## docs/results.md from the data in $(DATA); goes on where it stopped; RESULTS="--trials 0" for less
+results: install  ## docs/results.md from the data in $(DATA); goes on where it stopped; RESULTS="--only ccp" for less
 	$(BIN)/python benchmarks/results.py --data $(DATA) $(RESULTS)
 
 shortcuts: install  ## docs/shortcuts.md: what counts alone score on public question files

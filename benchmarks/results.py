@@ -6,7 +6,8 @@ Every stage is kept under --work: the command goes on where it stopped, and trai
 kept in docs/results/, a JSON file and pictures for each recipe; --tables makes the page anew from these alone.
 --collect trains nothing and keeps what is finished, each model with the seeds that it has.
 
---models and --trials 0 (no search: the settings of the recipes) make it shorter; the page says what was left out.
+It measures what the page shows: the models that it has, with a search where the name of a recipe says so. --all adds
+the models that were left out for want of time, --models chooses some. --only names recipes; the longest needs to be.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ from pathlib import Path
 from typing import Any
 
 import polars as pl
-from results_page import RESULTS, write_page
+from results_page import LONG, RESULTS, shown, write_page
 
 from goeswith.data.dataset import Dataset, create
 from goeswith.data.encoders.encode import encode
@@ -59,10 +60,13 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", type=Path, default=Path("../shared/data"), help="folder of the published data sets")
     parser.add_argument("--work", type=Path, default=Path("runs/results"), help="folder for all that can be made again")
-    parser.add_argument("--only", nargs="*", default=RECIPES, help="recipes to measure")
-    parser.add_argument("--models", nargs="*", default=(), help="models to train, by their names in the recipes (all)")
+    parser.add_argument(
+        "--only", nargs="*", default=[name for name in RECIPES if name not in LONG], help="recipes to measure"
+    )
+    parser.add_argument("--models", nargs="*", default=(), help="models to train, by name (those that the page shows)")
+    parser.add_argument("--all", action="store_true", help="train all models of the recipes")
     parser.add_argument("--seeds", nargs="*", type=int, default=(), help="seeds to train (the recipe's)")
-    parser.add_argument("--trials", type=int, default=TRIALS, help=f"of the search for each model ({TRIALS})")
+    parser.add_argument("--trials", type=int, help=f"of the search for each model ({TRIALS} where a recipe has one)")
     parser.add_argument("--collect", action="store_true", help="train nothing, keep what is finished")
     parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1, help="runs trained side by side")
     parser.add_argument("--tables", action="store_true", help="measure nothing, make the page anew")
@@ -87,14 +91,23 @@ def main() -> None:
 
 
 def measure(name: str, data: Path, work: Path, options: argparse.Namespace, say: Say) -> None:
-    """Train and ask the models of a recipe that are wanted, after a search for settings."""
+    """Train and ask the models of a recipe that are wanted, after a search for settings where it has one."""
     recipe = read_recipe(ROOT / "recipes" / f"{name}.toml")
     there = [experiment.name for experiment in recipe.models]
-    recipe = recipe.only([model for model in options.models if model in there])
+    wanted = options.models or (there if options.all else shown(name, recipe))
+    if not (chosen := [model for model in there if model in wanted]):
+        return
+    recipe = recipe.only(chosen)
     recipe = moved(replace(recipe, seeds=tuple(options.seeds) or recipe.seeds), data, work, say)
-    bench(
-        recipe, work / "bench" / name, jobs=options.jobs, search=options.trials, say=lambda line: say(f"{name}: {line}")
-    )
+    trials = _trials(name, options)
+    bench(recipe, work / "bench" / name, jobs=options.jobs, search=trials, say=lambda line: say(f"{name}: {line}"))
+
+
+def _trials(name: str, options: argparse.Namespace) -> int:
+    """Of the search for each model's settings; 0 for the settings of the recipe."""
+    if options.trials is not None:
+        return int(options.trials)
+    return TRIALS if "search" in name.split("-") else 0
 
 
 def collect(name: str, data: Path, work: Path, options: argparse.Namespace, say: Say) -> None:
@@ -102,8 +115,9 @@ def collect(name: str, data: Path, work: Path, options: argparse.Namespace, say:
     if not (work / "bench" / name / "runs").is_dir():
         return
     recipe = moved(read_recipe(ROOT / "recipes" / f"{name}.toml"), data, work, say, designers=False)
-    bench(recipe, work / "bench" / name, search=options.trials, collect=True, say=lambda line: say(f"{name}: {line}"))
-    keep(name, Dataset(recipe.dataset), work / "bench" / name, work, options.trials)
+    trials = _trials(name, options)
+    bench(recipe, work / "bench" / name, search=trials, collect=True, say=lambda line: say(f"{name}: {line}"))
+    keep(name, Dataset(recipe.dataset), work / "bench" / name, work, trials)
 
 
 def moved(recipe: Recipe, data: Path, work: Path, say: Say, designers: bool = True) -> Recipe:

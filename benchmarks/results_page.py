@@ -17,7 +17,7 @@ from results_settings import searched, speed
 from goeswith import __version__
 from goeswith.evaluate.audit import LEAK
 from goeswith.evaluate.seeds import ALPHA, DRAWS, SAME
-from goeswith.experiments.recipes import read_recipe
+from goeswith.experiments.recipes import Recipe, read_recipe
 from goeswith.experiments.results import ABOVE, BEATEN, BELOW
 from goeswith.experiments.scoreboard import MARKS, short
 from goeswith.scores import Difference, Score
@@ -61,6 +61,8 @@ ABLATIONS = (
 """Recipes about the data of another section: the conclusions take comparisons from them, and no best model."""
 TABLES_ALONE = ("ccp-negatives",)
 """Those of them with so many comparisons that the conclusions leave these to their tables."""
+LONG = ("mango-search-further",)
+"""Recipes that `make results` leaves out unless they are named: with them it takes more than ten hours on two cores."""
 HEADS = {
     ("exhaustive", "auc"): "exhaustive AUC", ("anchor", "recall@10"): "R@10 from one item",
     ("rest", "recall@10"): "R@10 from the rest", ("compat", "auc"): "AUC", ("fitb", "accuracy"): "FITB",
@@ -94,6 +96,8 @@ row, with its 95 % interval from {draws:,} draws of outfits and, for models, see
   so records are no floor there.
 - **Earlier look at the test outfits**: an earlier version, with fewer models and other settings, was evaluated on the
   same test outfits; `docs/LOG.md` says what was learnt from it.
+- **Time**: the trainings and searches of all tables took {hours:.1f} hours of one core. `make results` measures what is
+  shown here; {long}.
 
 <details markdown><summary>What was cut: models and seeds that were not measured this time</summary>
 
@@ -131,6 +135,7 @@ def write_page(names: Iterable[str]) -> Path:
         sure=ALPHA,
         same=SAME,
         leak=LEAK,
+        **_time(by_recipe),
         cut="\n".join(
             f"- {line}"
             for line in [*(_cut(name, results) for name, results in by_recipe.items()), _missing(names, by_recipe)]
@@ -315,6 +320,21 @@ def _cut(name: str, results: Kept) -> str:
     parts += [f"fewer seeds than {len(wanted)}: {', '.join(short)}"] if short else []
     parts += [f"{len(lacking)} of {len(names)} models not measured ({'; '.join(lacking)})"] if lacking else []
     return f"*{name}*: {'; '.join(parts)}."
+
+
+def shown(name: str, recipe: Recipe) -> list[str]:
+    """The models of a recipe that the page has; all of them where it has none."""
+    kept = read(RESULTS, [name]).get(name, {"lines": ()})
+    measured = {line["scorer"] for line in kept["lines"] if line["kind"] in ("model", "control")}
+    names = [experiment.name for experiment in recipe.models]
+    return [model for model in names if model in measured] or names
+
+
+def _time(by_recipe: Mapping[str, Kept]) -> dict[str, Any]:
+    """Hours of one core, and which of them need to be asked for."""
+    hours = {name: sum(results.get("seconds", {}).values()) / 3600 for name, results in by_recipe.items()}
+    asked = [f'`RESULTS="--only {name}"` {hours[name]:.1f} of them' for name in LONG if name in hours]
+    return {"hours": sum(hours.values()), "long": f"{', '.join(asked)} if asked to" if asked else "all of it"}
 
 
 def _missing(names: Sequence[str], by_recipe: Mapping[str, Kept]) -> str:

@@ -1,6 +1,8 @@
 """The page of results: tables of what was kept, and sentences at the top that the tables carry."""
 
+import argparse
 import json
+import re
 import sys
 from pathlib import Path
 
@@ -10,6 +12,7 @@ from made_scores import made_difference, made_score
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "benchmarks"))
 
+import results  # noqa: E402
 import results_page  # noqa: E402
 from results_conclusions import (  # noqa: E402
     GRAPH,
@@ -24,6 +27,8 @@ from results_conclusions import (  # noqa: E402
 )
 from results_floors import shared_floors  # noqa: E402
 from results_knowledge import filled, read_curves  # noqa: E402
+
+from goeswith.experiments.recipes import read_recipe  # noqa: E402
 
 HEAD = {"task": "compat", "negatives": "matched", "metric": "auc"}
 KEY = [HEAD["task"], HEAD["negatives"], HEAD["metric"]]
@@ -313,6 +318,20 @@ def test_the_page_has_floors_first_then_what_is_folded_and_says_what_was_cut(fol
     assert "Made by `goeswith bench recipes/mango.toml`; yes." in text
     assert "/home/x" not in text
     assert "9,222 items, 9,000 pictures; outfits 1,200 train, 300 test; 7 exact repeats removed" in text
+
+
+def test_what_the_page_shows_is_measured_again_and_searched_where_it_was(folder: Path):
+    recipe = read_recipe(folder / "recipes" / "mango.toml")
+    assert results_page.shown("mango", recipe) == [OURS, *GRAPH[0], MASKS[0][0]]
+    assert results_page.shown("another", recipe) == [model.name for model in recipe.models]  # nothing is there yet
+    text = results_page.write_page(["mango"]).read_text()
+    assert re.search(
+        r"took \d+\.\d hours of one core\. `make results` measures what is\n  shown here; all of it\.", text
+    )
+    chosen = argparse.Namespace(trials=None)
+    names = ("mango", "mango-search", "mango-search-further", "ccp-search", "polyvore")
+    assert [results._trials(name, chosen) for name in names] == [0, 20, 20, 20, 0]
+    assert results._trials("mango-search", argparse.Namespace(trials=0)) == 0
 
 
 def test_with_nothing_measured_there_is_a_page(folder: Path):
