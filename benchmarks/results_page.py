@@ -96,8 +96,8 @@ row, with its 95 % interval from {draws:,} draws of outfits and, for models, see
   so records are no floor there.
 - **Earlier look at the test outfits**: an earlier version, with fewer models and other settings, was evaluated on the
   same test outfits; `docs/LOG.md` says what was learnt from it.
-- **Time**: the trainings and searches of all tables took {hours:.1f} hours of one core. `make results` measures what is
-  shown here; {long}.
+- **Time**: the trainings and searches of all tables took {hours:.1f} hours of one core. `make results` repeats
+  {repeated}.
 
 <details markdown><summary>What was cut: models and seeds that were not measured this time</summary>
 
@@ -333,8 +333,8 @@ def shown(name: str, recipe: Recipe) -> list[str]:
 def _time(by_recipe: Mapping[str, Kept]) -> dict[str, Any]:
     """Hours of one core, and which of them need to be asked for."""
     hours = {name: sum(results.get("seconds", {}).values()) / 3600 for name, results in by_recipe.items()}
-    asked = [f'`RESULTS="--only {name}"` {hours[name]:.1f} of them' for name in LONG if name in hours]
-    return {"hours": sum(hours.values()), "long": f"{', '.join(asked)} if asked to" if asked else "all of it"}
+    asked = [f"{hours[name]:.1f} hours of `make results RESULTS='--only {name}'`" for name in LONG if name in hours]
+    return {"hours": sum(hours.values()), "repeated": f"all but {', '.join(asked)}" if asked else "them"}
 
 
 def _missing(names: Sequence[str], by_recipe: Mapping[str, Kept]) -> str:
