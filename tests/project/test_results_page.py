@@ -325,9 +325,7 @@ def test_what_the_page_shows_is_measured_again_and_searched_where_it_was(folder:
     assert results_page.shown("mango", recipe) == [OURS, *GRAPH[0], MASKS[0][0]]
     assert results_page.shown("another", recipe) == [model.name for model in recipe.models]  # nothing is there yet
     text = results_page.write_page(["mango"]).read_text()
-    assert re.search(
-        r"took \d+\.\d hours of one core\. `make results` measures what is\n  shown here; all of it\.", text
-    )
+    assert re.search(r"took \d+\.\d hours of one core\. `make results` repeats\n  them\.", text)
     chosen = argparse.Namespace(trials=None)
     names = ("mango", "mango-search", "mango-search-further", "ccp-search", "polyvore")
     assert [results._trials(name, chosen) for name in names] == [0, 20, 20, 20, 0]
