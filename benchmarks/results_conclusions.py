@@ -35,9 +35,9 @@ MASKS = (
 )
 """Comparisons that say what the graph, and designers' masks, add: of models that were shown as many wrong items."""
 RULES = {
-    "a teacher of rules as released": (("AKD-DBPR as released", "DBPR"),),
-    "one as printed": (("AKD-DBPR as printed", "DBPR"),),
-    "a corrected one": (("AKD-DBPR corrected", "DBPR"),),
+    "teaching by rules as released": (("AKD-DBPR as released", "DBPR"),),
+    "teaching as printed": (("AKD-DBPR as printed", "DBPR"),),
+    "corrected teaching": (("AKD-DBPR corrected", "DBPR"),),
     "attention in place of uniform trust": (
         (
             "AKD-DBPR corrected, with rules at test time",
@@ -61,6 +61,9 @@ TRUSTED, CONTROLS = "designers", ("none", "shuffled")
 """The arm of a study that knows something, and those that it must be above."""
 SHOWN = {
     "higher": "helps", "lower": "hurts", "equivalent": "makes no difference", "not shown": "is not shown to matter",
+}  # fmt: skip
+SHOWN_OF_MANY = {
+    "higher": "help", "lower": "hurt", "equivalent": "make no difference", "not shown": "are not shown to matter",
 }  # fmt: skip
 
 
@@ -247,10 +250,24 @@ def _records(by_recipe: Mapping[str, Kept]) -> str:
 def _parts(by_recipe: Mapping[str, Kept], curves: Mapping[str, Kept]) -> str:
     """What the graph and designers' masks of ADD-GNN add, and the rules of AKD-DBPR."""
     masks = _effect(by_recipe, "transfer by designers' masks", MASKS) + _masks_of_studies(curves)
-    rules = [_effect(by_recipe, *part) for part in RULES.items()]
-    measured = "; ".join(text for text in rules if not text.endswith(UNMEASURED))
-    taught = f" In AKD-DBPR, {measured}." if measured else ""
-    return f"In ADD-GNN, {_effect(by_recipe, 'the graph', GRAPH)}; {masks}.{taught}"
+    return f"In ADD-GNN, {_effect(by_recipe, 'the graph', GRAPH)}; {masks}.{_rules(by_recipe)}"
+
+
+def _rules(by_recipe: Mapping[str, Kept]) -> str:
+    """What the parts of AKD-DBPR add, table by table, those that show the same together; empty if unmeasured."""
+    tables = []
+    for name, results in by_recipe.items():
+        effects: dict[str, list[str]] = {}
+        for part, pairs in RULES.items():
+            if shows := next(_shown(results, pairs), ""):
+                effects.setdefault(shows, []).append(part)
+        clauses = [
+            f"{_list(effects[kind])} {(SHOWN if len(effects[kind]) == 1 else SHOWN_OF_MANY)[kind]}"
+            for kind in SHOWN if kind in effects
+        ]  # fmt: skip
+        if clauses:
+            tables.append(f"on {name}, {', and '.join(filter(None, (', '.join(clauses[:-1]), clauses[-1])))}")
+    return f" In AKD-DBPR: {'; '.join(tables)}." if tables else ""
 
 
 def _effect(by_recipe: Mapping[str, Kept], part: str, pairs: Iterable[tuple[str, str]]) -> str:
