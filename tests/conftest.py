@@ -101,11 +101,18 @@ def copied(world: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iter
 
 
 @pytest.fixture(scope="session")
-def sample_index(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The index of a small generated sample, for the tests in a browser."""
+def sample_index(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Path:
+    """The index of a small generated sample, for the tests in a browser; one for all processes of the tests."""
     from browsing import make_sample
+    from filelock import FileLock
 
-    return make_sample(tmp_path_factory.mktemp("browser"))
+    folder = tmp_path_factory.getbasetemp()
+    folder = (folder if worker_id == "master" else folder.parent) / "browser"
+    with FileLock(f"{folder}.lock"):
+        if not (folder / "index").exists():
+            folder.mkdir(exist_ok=True)
+            make_sample(folder)
+    return folder / "index"
 
 
 @pytest.fixture(scope="module")
