@@ -56,7 +56,7 @@ NOTES = {
 """Recipe → what else a reader must know of its table."""
 ABLATIONS = (
     "mango-search", "mango-search-further", "mango-softmax", "mango-parts", "ccp-search", "ccp-negatives",
-    "fashionvc-rules",
+    "fashionvc-rules", "mango-pairs",
 )  # fmt: skip
 """Recipes about the data of another section: the conclusions take comparisons from them, and no best model."""
 TABLES_ALONE = ("ccp-negatives",)
