@@ -14,12 +14,24 @@ do in `goeswith.data.negatives`: nothing that belongs to an item alone, such as 
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Protocol, runtime_checkable
+
 import numpy as np
 
 from goeswith.data.positions import Positions
 from goeswith.models import Chooser, Scorer
 
 _BLOCK = 1 << 15  # outfits scored at a time
+
+
+@runtime_checkable
+class Completer(Scorer, Protocol):
+    """A scorer that scores an outfit with each of many candidates without forming each outfit."""
+
+    def complete(self, context: np.ndarray, mask: np.ndarray, candidates: np.ndarray) -> np.ndarray:
+        """What `score` gives (B, m) for outfits with a gap (B, n), each with one of its own candidates (B, m)."""
+        ...
 
 
 def exhaustive_auc(scorer: Scorer, positions: Positions) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -43,7 +55,9 @@ def exhaustive_auc(scorer: Scorer, positions: Positions) -> tuple[np.ndarray, np
 
 def position_scores(scorer: Scorer, positions: Positions) -> tuple[np.ndarray, np.ndarray]:
     """Scores (F,) of the outfits as worn and (F,) with each candidate."""
-    return _choose(scorer, positions) if isinstance(scorer, Chooser) else _score(scorer, positions)
+    if isinstance(scorer, Chooser):
+        return _side_by_side(scorer.choose, positions)
+    return _side_by_side(scorer.complete, positions) if isinstance(scorer, Completer) else _score(scorer, positions)
 
 
 def _score(scorer: Scorer, positions: Positions) -> tuple[np.ndarray, np.ndarray]:
@@ -59,8 +73,10 @@ def _score(scorer: Scorer, positions: Positions) -> tuple[np.ndarray, np.ndarray
     return true_scores[owner], wrong
 
 
-def _choose(scorer: Chooser, positions: Positions) -> tuple[np.ndarray, np.ndarray]:
-    """The same from a scorer that sees the candidates of a place together."""
+def _side_by_side(
+    scores_of: Callable[[np.ndarray, np.ndarray, np.ndarray], np.ndarray], positions: Positions
+) -> tuple[np.ndarray, np.ndarray]:
+    """The same from a scorer that is shown the candidates of a place together."""
     items, mask = positions.outfits.padded()
     counts = np.bincount(positions.at, minlength=len(positions.owner))
     starts, width = np.cumsum(counts) - counts, int(counts.max(initial=0))
@@ -74,7 +90,7 @@ def _choose(scorer: Chooser, positions: Positions) -> tuple[np.ndarray, np.ndarr
         flat = np.where(filled, starts[at, None] + np.arange(width), 0)
         offered = np.concatenate([worn, np.where(filled, positions.rows[flat], worn)], axis=1)
         context, real = (np.take_along_axis(part[owner], source, axis=1) for part in (items, mask))
-        scores = scorer.choose(context, real, offered)
+        scores = scores_of(context, real, offered)
         truth[flat[filled]] = np.repeat(scores[:, 0], counts[at])
         wrong[flat[filled]] = scores[:, 1:][filled]
     return truth, wrong

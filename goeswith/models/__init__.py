@@ -141,6 +141,16 @@ class Searchable(Protocol):
 
 
 @runtime_checkable
+class Linear(Searchable, Protocol):
+    """A model whose score of an outfit may be linear in the state of each item, given the item's category."""
+
+    @property
+    def linear(self) -> bool:
+        """Whether it is: vector · key + offset of `query` is the score itself, whatever the typical item is."""
+        ...
+
+
+@runtime_checkable
 class Towers(Searchable, Protocol):
     """A model whose score of a candidate for a gap is query · key, whatever outfit lacks it."""
 

@@ -268,6 +268,8 @@ class AddGnn(nn.Module):
         """Whether candidates for a gap can be scored by inner products: without the graph, where y is linear in h⁰."""
         return not self.config.steps and self.config.nodes == "items"
 
+    linear = exact
+
     def gaps(self, states: ItemStates, batch: OutfitBatch) -> Tensor:
         """(B, n, K·H): for each item of each outfit what its gap asks for, without the graph.
 

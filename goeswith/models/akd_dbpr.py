@@ -151,6 +151,9 @@ class AkdDbpr(nn.Module):
             total, pairs = (sums[0] * sums[1]).sum(dim=1), top.sum(dim=1) * bottom.sum(dim=1)
         return torch.where(pairs > 0, total / pairs.clamp_min(1), torch.nan)
 
+    linear = True
+    """y is linear in the z of each item."""
+
     def keys(self, states: ItemStates) -> Tensor:
         """What a first stage searches: z (U, H)."""
         return states.hidden
@@ -158,7 +161,7 @@ class AkdDbpr(nn.Module):
     def query(self, states: ItemStates, items: Tensor, typical: ItemStates) -> tuple[Tensor, Tensor]:
         """Vectors (B, H) and offsets (B,) with y = query · key + offset for a candidate beside partial outfits (B, n).
 
-        Exact, for y is linear in the candidate's z. typical: hidden (B, H), one of the wanted category for each.
+        typical: hidden (B, H), one of the wanted category for each.
         """
         return expand(self.score, states, items, typical)
 

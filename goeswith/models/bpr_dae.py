@@ -29,6 +29,7 @@ from torch import Tensor, nn
 from goeswith.config import at_least, below_one
 from goeswith.data.outfits import OutfitBatch
 from goeswith.models import ItemStates, TrainingData, Vocabulary
+from goeswith.models.first_order import expand
 from goeswith.models.gather import chosen
 from goeswith.models.losses import bpr
 
@@ -107,6 +108,20 @@ class BprDae(nn.Module):
         size = batch.mask.sum(dim=1)
         total = complete.square().sum(dim=1) - (own[batch.items] * batch.mask).sum(dim=1)
         return total / (size * (size - 1)).clamp_min(1)
+
+    linear = True
+    """y is linear in the z of each item."""
+
+    def keys(self, states: ItemStates) -> Tensor:
+        """What a first stage searches: z (U, H)."""
+        return states.hidden
+
+    def query(self, states: ItemStates, items: Tensor, typical: ItemStates) -> tuple[Tensor, Tensor]:
+        """Vectors (B, H) and offsets (B,) with y = query · key + offset for a candidate beside partial outfits (B, n).
+
+        typical: hidden (B, H), one of the wanted category for each.
+        """
+        return expand(self.score, states, items, typical)
 
     def objective(self, right: Tensor, wrong: Tensor, states: ItemStates, batch: OutfitBatch) -> Tensor:
         """L_BPR + μ L_rec over the distinct items of the step."""

@@ -22,11 +22,11 @@ from goeswith.data.dataset import Dataset
 from goeswith.data.features import Features, load_features
 from goeswith.errors import DataError, ModelError
 from goeswith.files import read_json
-from goeswith.models import MODELS, Model, Towers, Vocabulary, model_classes
+from goeswith.models import MODELS, Linear, Model, Towers, Vocabulary, model_classes
 from goeswith.rules.rules import Rule, match
 from goeswith.train.bounded import Bounded, TooLargeError
 from goeswith.train.rule_teacher import RulesConfig, RuleTeacher, shuffled
-from goeswith.train.scorers import RunScorer, TaughtScorer, TowerScorer
+from goeswith.train.scorers import LinearScorer, RunScorer, TaughtScorer, TowerScorer
 from goeswith.train.scoring import encode
 
 if TYPE_CHECKING:
@@ -174,7 +174,11 @@ class Run:
             )
         codes = self.vocabulary.codes(dataset.catalogue, by_group=self.by_group)
         states = encode(self.model, torch.from_numpy(features.values), torch.from_numpy(codes))
-        kind = TowerScorer if isinstance(self.model, Towers) else RunScorer
+        kind = RunScorer
+        if isinstance(self.model, Towers):
+            kind = TowerScorer
+        elif isinstance(self.model, Linear) and self.model.linear:
+            kind = LinearScorer
         return kind(self.title, self.model, states, features.present)
 
     def save_pretrained(self, folder: str | Path, **extra: Unpack[Beside]) -> Path:

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from goeswith.data.outfits import OutfitBatch, beside
-from goeswith.models import ItemStates, Model, Towers
+from goeswith.models import ItemStates, Model, Searchable, Towers
 from goeswith.train.rule_teacher import RuleTeacher, Trust
 from goeswith.train.scoring import score
 
@@ -68,6 +68,71 @@ class TowerScorer(RunScorer):
         return np.where(answerable, scores, np.nan)
 
 
+class LinearScorer(RunScorer):
+    """A model whose score of an outfit is linear in the state of each item, see `goeswith.models.Linear`.
+
+    The model sees an outfit with a gap once for each category that is offered for it, and not once for each item.
+    """
+
+    def fill(self, context: np.ndarray, mask: np.ndarray, rows: np.ndarray) -> np.ndarray:
+        """Scores (B, m) float64 of outfits with a gap (B, n), each with one of the items `rows` (m,); NaN: none."""
+        _, first, kind = np.unique(self._codes(rows), return_index=True, return_inverse=True)
+        count, kinds = len(context), len(first)
+        scores = np.empty((count, len(rows)))
+        with torch.inference_mode():
+            queries, offsets = self._queries(
+                np.repeat(context, kinds, axis=0), np.repeat(mask, kinds, axis=0), np.tile(rows[first], count)
+            )
+            for number in range(kinds):
+                at = np.flatnonzero(kind == number)
+                products = queries[number::kinds] @ self._keys(rows[at]).T + offsets[number::kinds, None]
+                scores[:, at] = products.cpu().double().numpy()
+        return np.where(self._answerable(context, mask)[:, None] & self.present[rows], scores, np.nan)
+
+    def complete(self, context: np.ndarray, mask: np.ndarray, candidates: np.ndarray) -> np.ndarray:
+        """Scores (B, m) float64 of outfits with a gap (B, n), each with one of its own candidates (B, m); NaN: none."""
+        offered, owner = candidates.reshape(-1), np.repeat(np.arange(len(context)), candidates.shape[1])
+        codes = self._codes(offered)
+        asked = owner * (codes.max(initial=0) + 1) + codes  # an outfit and a category
+        _, first, query = np.unique(asked, return_index=True, return_inverse=True)
+        scores = np.empty(len(offered))
+        with torch.inference_mode():
+            queries, offsets = self._queries(context[owner[first]], mask[owner[first]], offered[first])
+            for start in range(0, len(offered), BLOCK):
+                at = torch.from_numpy(query[start : start + BLOCK]).to(self.device)
+                products = torch.linalg.vecdot(queries[at], self._keys(offered[start : start + BLOCK])) + offsets[at]
+                scores[start : start + BLOCK] = products.cpu().double().numpy()
+        answerable = self._answerable(context, mask)[:, None] & self.present[candidates]
+        return np.where(answerable, scores.reshape(candidates.shape), np.nan)
+
+    def _queries(self, context: np.ndarray, mask: np.ndarray, like: np.ndarray) -> tuple[Tensor, Tensor]:
+        """Vectors (B, d) and offsets (B,) of outfits with a gap (B, n) for items of the category of `like` (B,)."""
+        model = cast(Searchable, self.model)
+        whole, length = np.take_along_axis(context, np.argsort(~mask, axis=1, kind="stable"), axis=1), mask.sum(axis=1)
+        keys = self._keys(like[:1])
+        vectors, offsets = keys.new_empty(len(like), keys.shape[1]), keys.new_empty(len(like))
+        for width in np.unique(length).tolist():  # `query` is asked about outfits of one length
+            outfits = np.flatnonzero(length == width)
+            used, places = np.unique(whole[outfits, :width], return_inverse=True)
+            items = torch.from_numpy(places.reshape(len(outfits), width)).to(self.device)
+            typical = self.states_of(torch.from_numpy(like[outfits]))
+            at = torch.from_numpy(outfits).to(self.device)
+            vectors[at], offsets[at] = model.query(self.states_of(torch.from_numpy(used)), items, typical)
+        return vectors, offsets
+
+    def _codes(self, rows: np.ndarray) -> np.ndarray:
+        """(m,) category codes of some items."""
+        return self.states.categories[torch.from_numpy(rows).to(self.device)].cpu().numpy()
+
+    def _keys(self, rows: np.ndarray) -> Tensor:
+        """What a query is multiplied with, (m, d), of some items."""
+        return cast(Searchable, self.model).keys(self.states_of(torch.from_numpy(rows)))
+
+    def _answerable(self, context: np.ndarray, mask: np.ndarray) -> np.ndarray:
+        """(B,) bool, outfits whose items all have features."""
+        return (self.present[context] | ~mask).all(axis=1)
+
+
 class Judgement(NamedTuple):
     """What student and rules say of B questions with m candidates each.
 
@@ -100,13 +165,19 @@ class TaughtScorer:
         """ln q of the candidates (B, m) beside the context (B, n) with its mask: (B, m) float64, NaN = no answer."""
         return self.judge(context, mask, candidates).log_q.numpy()
 
+    def _student(self, context: np.ndarray, mask: np.ndarray, candidates: np.ndarray) -> np.ndarray:
+        """The student's scores (B, m) of candidates beside the context."""
+        if isinstance(self.student, LinearScorer):
+            return self.student.complete(context, mask, candidates)
+        return self.student.score(*beside(context, mask, candidates)).reshape(candidates.shape)
+
     def judge(self, context: np.ndarray, mask: np.ndarray, candidates: np.ndarray) -> Judgement:
         """All that is said of candidates (B, m) beside the context (B, n) with its mask."""
         count, width = candidates.shape[1], context.shape[1]
-        items, outfits_mask = beside(context, mask, candidates)
-        scores = torch.from_numpy(self.student.score(items, outfits_mask).reshape(candidates.shape))
+        items, outfits_mask = beside(context, mask, candidates[:, :1])
+        scores = torch.from_numpy(self._student(context, mask, candidates))
         blank = np.full(len(context), width)
-        fired = torch.from_numpy(self.teacher.matches.fire(items[::count], outfits_mask[::count], blank, candidates))
+        fired = torch.from_numpy(self.teacher.matches.fire(items, outfits_mask, blank, candidates))
         rows, indices = np.unique(np.concatenate([context, candidates], axis=1), return_inverse=True)
         context_indices, chosen = torch.from_numpy(indices.reshape(len(context), -1)).split([width, count], dim=1)
         with torch.inference_mode():

@@ -9,9 +9,9 @@ from goeswith.train.scorers import RunScorer
 from goeswith.train.scoring import encode
 
 
-def scorer_of(name: str) -> tuple[RunScorer, np.ndarray, np.ndarray]:
+def scorer_of(name: str, **settings: object) -> tuple[RunScorer, np.ndarray, np.ndarray]:
     data = styles_data()
-    model = small(name, data.features.shape[1], Vocabulary.of(data.catalogue)).eval()
+    model = small(name, data.features.shape[1], Vocabulary.of(data.catalogue), **settings).eval()
     model.observe(data)
     states = encode(model, data.features, data.categories)
     return RunScorer(name, model, states, data.usable), *(part[:6] for part in data.valid.padded())

@@ -20,7 +20,7 @@ SMALL = {
 }
 
 
-def small(name: str, dim: int, words: Vocabulary):
+def small(name: str, dim: int, words: Vocabulary, **settings: object):
     model_class, config_class = model_classes(name)
     torch.manual_seed(0)
-    return model_class(config_class(**SMALL[name]), dim, words)
+    return model_class(config_class(**SMALL[name] | settings), dim, words)

@@ -7,7 +7,7 @@ from scorers import scorer_of
 
 from goeswith.data.outfits import OutfitBatch, pad
 from goeswith.train import scoring
-from goeswith.train.scorers import TowerScorer
+from goeswith.train.scorers import LinearScorer, TowerScorer
 
 
 @torch.no_grad()
@@ -30,6 +30,37 @@ def test_filling_a_gap_is_its_query_times_the_key() -> None:
             there = present[whole.numpy()].all()
             assert np.isnan(score) if not there else abs(score - expected) < 1e-5
     assert np.isnan(filled[:, rows == 3]).all()
+
+
+@pytest.mark.parametrize(
+    ("name", "settings"),
+    [
+        ("add-gnn", {"steps": 0}), ("akd-dbpr", {"sides": "roles"}), ("akd-dbpr", {"sides": "groups"}),
+        ("bpr-dae", {}),
+    ],
+)  # fmt: skip
+def test_a_gap_is_filled_with_what_each_whole_outfit_scores(name: str, settings: dict[str, object]) -> None:
+    plain, items, mask = scorer_of(name, **settings)
+    present = plain.present.copy()
+    present[3] = False
+    plain.present = present
+    mask = mask.copy()
+    mask[0, 1] = mask[1, 0] = False  # whichever place lacks its item
+    items = np.where(mask, items, 0)
+    scorer, rows = LinearScorer(plain.name, plain.model, plain.states, present), np.arange(0, len(present), 3)
+    filled = scorer.fill(items, mask, rows)
+    assert scorer.model.linear
+    assert filled.shape == (len(items), len(rows))
+    for row, real, scores in zip(items, mask, filled, strict=True):
+        outfits = np.array([np.append(row[real], candidate) for candidate in rows])
+        np.testing.assert_allclose(scores, plain.score(outfits, np.ones(outfits.shape, bool)), rtol=1e-4, atol=1e-6)
+    assert np.isnan(filled[:, rows == 3]).all()
+    assert (np.nanstd(filled, axis=1) > 1e-4).any()
+    own = np.random.default_rng(0).integers(len(rows), size=(len(items), 7))
+    completed = scorer.complete(items, mask, rows[own])
+    np.testing.assert_allclose(completed, np.take_along_axis(filled, own, axis=1), rtol=1e-4, atol=1e-6)
+    assert scorer.complete(items[:0], mask[:0], rows[own][:0]).shape == (0, 7)
+    assert scorer.fill(items[:0], mask[:0], rows).shape == (0, len(rows))
 
 
 @pytest.mark.parametrize("length", [0, 3])
