@@ -83,11 +83,27 @@ def main() -> None:
         for name in options.only:
             try:
                 if not options.collect:
-                    measure(name, data, work, options, say)
+                    clocked = on_the_clock(work / "clock" / f"{name}.json", options.jobs, say)
+                    measure(name, data, work, options, clocked)
+                    clocked(f"{name}: measured")
                 collect(name, data, work, options, say)
             except GoeswithError as error:
                 say(f"{name}: {error}")
     say(str(write_page(RECIPES)))
+
+
+def on_the_clock(file: Path, jobs: int, say: Say) -> Say:
+    """`say` that also keeps, at each line, how many seconds of a core the recipe has taken, in all calls together."""
+    before = float(json.loads(file.read_text())) if file.is_file() else 0.0
+    start = time.monotonic()
+
+    def clocked(text: str) -> None:
+        say(text)
+        with fresh_file(file) as partial:
+            partial.write_text(json.dumps(round(before + (time.monotonic() - start) * jobs)))
+
+    file.parent.mkdir(parents=True, exist_ok=True)
+    return clocked
 
 
 def measure(name: str, data: Path, work: Path, options: argparse.Namespace, say: Say) -> None:
@@ -205,6 +221,7 @@ def keep(name: str, dataset: Dataset, out: Path, work: Path, trials: int) -> Non
     results["page"], results["trials"] = (out / "results.md").read_text(), trials
     results["searches"] = searches(out / "search", results["recipe"]["models"])
     results["seconds"] = {part: spent(out / part) for part in ("search", "teachers", "runs")}
+    results["clock"] = json.loads(clock.read_text()) if (clock := work / "clock" / f"{name}.json").is_file() else None
     RESULTS.mkdir(parents=True, exist_ok=True)
     with fresh_file(RESULTS / f"{name}.json") as partial:
         text = json.dumps(results, indent=1, ensure_ascii=False)

@@ -322,12 +322,28 @@ def test_the_page_has_floors_first_then_what_is_folded_and_says_what_was_cut(fol
     assert "9,222 items, 9,000 pictures; outfits 1,200 train, 300 test; 7 exact repeats removed" in text
 
 
+def test_the_clock_goes_on_in_the_next_call(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    now, lines = iter([100.0, 110.0, 130.0, 500.0, 507.0]), []
+    monkeypatch.setattr(results.time, "monotonic", lambda: next(now))
+    file = tmp_path / "clock" / "mango.json"
+    say = results.on_the_clock(file, 2, lines.append)
+    say("first")
+    say("second")
+    assert json.loads(file.read_text()) == 60
+    results.on_the_clock(file, 1, lines.append)("third")
+    assert (json.loads(file.read_text()), lines) == (67, ["first", "second", "third"])
+
+
 def test_what_the_page_shows_is_measured_again_and_searched_where_it_was(folder: Path):
     recipe = read_recipe(folder / "recipes" / "mango.toml")
     assert results_page.shown("mango", recipe) == [OURS, *GRAPH[0], MASKS[0][0]]
     assert results_page.shown("another", recipe) == [model.name for model in recipe.models]  # nothing is there yet
     text = results_page.write_page(["mango"]).read_text()
-    assert re.search(r"took \d+\.\d hours of one core\. `make results` repeats\n  them\.", text)
+    assert re.search(r"took \d+\.\d hours of one core\. `make results` repeats\n  them\.\n", text)
+    (folder / "results" / "mango.json").write_text(json.dumps(recipe_results(clock=9000)))
+    assert (
+        "repeats\n  them. It takes 1.2 hours on two cores, with data" in results_page.write_page(["mango"]).read_text()
+    )
     chosen = argparse.Namespace(trials=None)
     names = ("mango", "mango-search", "mango-search-further", "ccp-search", "polyvore")
     assert [results._trials(name, chosen) for name in names] == [0, 20, 20, 20, 0]
