@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 DATA ?= ../shared/data
-# Tests and commands start many processes: without these files each would compile all modules again.
+# Most modules that are installed are never imported: Python compiles the others as they are, and keeps what it compiled.
 unexport PYTHONDONTWRITEBYTECODE
 
 .PHONY: install demo test check types marked bench bench-index growth results shortcuts trust audit docs site clean
@@ -17,8 +17,7 @@ install: .venv/installed
 	touch $@
 
 .venv/installed: .venv/demo
-	$(BIN)/pip install --quiet --constraint constraints.txt --editable ".[encoders,tensorboard,hub,onnx,search,scale,serve,docs,dev]"
-	$(BIN)/python -m compileall -q -j 0 -x py312_ .venv/lib  # what the demo left: the tests start many processes
+	$(BIN)/pip install --quiet --no-compile --constraint constraints.txt --editable ".[encoders,tensorboard,hub,onnx,search,scale,serve,docs,dev]"
 	touch $@
 
 demo: .venv/demo  ## draw a wardrobe, train on it, complete looks, write demo/report.html

@@ -30,7 +30,6 @@ from goeswith.data.pairs import RULE_BOTTOM, RULE_TOP
 from goeswith.data.text import LENGTH
 from goeswith.errors import ConfigError
 from goeswith.models import ItemStates, TrainingData, Vocabulary
-from goeswith.models.first_order import expand
 from goeswith.models.gather import chosen
 from goeswith.models.losses import bpr
 from goeswith.models.textcnn import TextCnn
@@ -141,15 +140,17 @@ class AkdDbpr(nn.Module):
         codes = states.hidden[batch.items] * batch.mask[:, :, None]  # (B, n, H)
         if self.config.sides == "groups":
             size = batch.mask.sum(dim=1)
-            # Σ_{i≠j} z_i · z_j = ‖Σ z‖² − Σ ‖z‖²
-            total = codes.sum(dim=1).float().square().sum(dim=1) - codes.float().square().sum(dim=(1, 2))
-            pairs = size * (size - 1)
+            total, pairs = _total(codes), size * (size - 1)
         else:
-            side = self.side[states.categories[batch.items]]
-            top, bottom = ((side == which) & batch.mask for which in (0, 1))
-            sums = [(codes * here[:, :, None]).sum(dim=1).float() for here in (top, bottom)]
-            total, pairs = (sums[0] * sums[1]).sum(dim=1), top.sum(dim=1) * bottom.sum(dim=1)
+            sums, counts = self._of_sides(codes, self.side[states.categories[batch.items]], batch.mask)
+            total, pairs = (sums[0] * sums[1]).sum(dim=1), counts[0] * counts[1]
         return torch.where(pairs > 0, total / pairs.clamp_min(1), torch.nan)
+
+    @staticmethod
+    def _of_sides(codes: Tensor, side: Tensor, mask: Tensor) -> tuple[list[Tensor], list[Tensor]]:
+        """Sums (B, H) of the codes (B, n, H) of tops and of bottoms, and how many there are (B,)."""
+        sides = [(side == which) & mask for which in (0, 1)]
+        return [(codes * here[:, :, None]).sum(dim=1).float() for here in sides], [here.sum(dim=1) for here in sides]
 
     linear = True
     """y is linear in the z of each item."""
@@ -161,9 +162,18 @@ class AkdDbpr(nn.Module):
     def query(self, states: ItemStates, items: Tensor, typical: ItemStates) -> tuple[Tensor, Tensor]:
         """Vectors (B, H) and offsets (B,) with y = query · key + offset for a candidate beside partial outfits (B, n).
 
-        typical: hidden (B, H), one of the wanted category for each.
+        typical: hidden (B, H), one of the wanted category for each, of which only the category matters.
         """
-        return expand(self.score, states, items, typical)
+        codes = states.hidden[items]
+        if self.config.sides == "groups":
+            pairs = torch.full((len(items),), items.shape[1] * (items.shape[1] + 1), device=items.device)
+            slope, total = 2 * codes.sum(dim=1).float(), _total(codes)
+        else:
+            sums, counts = self._of_sides(codes, self.side[states.categories[items]], torch.ones_like(items).bool())
+            top, bottom = (self.side[typical.categories] == which for which in (0, 1))
+            pairs = (counts[0] + top) * (counts[1] + bottom)
+            slope, total = sums[1] * top[:, None] + sums[0] * bottom[:, None], (sums[0] * sums[1]).sum(dim=1)
+        return slope / pairs.clamp_min(1)[:, None], torch.where(pairs > 0, total / pairs.clamp_min(1), torch.nan)
 
     def objective(self, right: Tensor, wrong: Tensor, states: ItemStates, batch: OutfitBatch) -> Tensor:
         """−ln σ(m_ij − m_ik)."""
@@ -172,3 +182,8 @@ class AkdDbpr(nn.Module):
     def penalty(self) -> Tensor:
         """0: see `AkdDbprConfig` for λ‖Θ‖²."""
         return self.weight.new_zeros(())
+
+
+def _total(codes: Tensor) -> Tensor:
+    """Σ_{i≠j} z_i · z_j = ‖Σ z‖² − Σ ‖z‖² (B,) of codes (B, n, H)."""
+    return codes.sum(dim=1).float().square().sum(dim=1) - codes.float().square().sum(dim=(1, 2))
