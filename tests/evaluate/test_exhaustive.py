@@ -2,11 +2,13 @@
 
 import numpy as np
 import pytest
-from worlds import styles_world
+from scorers import scorer_of
+from worlds import styles_data, styles_world
 
 from goeswith.data.outfits import Outfits
 from goeswith.data.positions import list_positions
-from goeswith.evaluate.exhaustive import exhaustive_auc
+from goeswith.evaluate.exhaustive import exhaustive_auc, position_scores
+from goeswith.train.scorers import LinearScorer
 
 CATALOGUE, OUTFITS, _ = styles_world(outfits=200)
 TEST = OUTFITS.split("test")
@@ -107,6 +109,21 @@ def test_one_who_chooses_is_asked_to_choose() -> None:
     value, weight, _ = exhaustive_auc(scorer, LISTED)
     aucs, _ = naive(score, USABLE)
     assert {n: v for n, v, w in zip(LISTED.outfits.outfit_ids, value, weight, strict=True) if w} == pytest.approx(aucs)
+
+
+@pytest.mark.parametrize("name", ["akd-dbpr", "bpr-dae"])
+def test_a_model_that_is_linear_forms_no_outfit_and_gets_what_it_would(
+    name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plain, *_ = scorer_of(name)
+    data = styles_data()
+    positions = list_positions(data.catalogue, data.valid, plain.present, [data.train, data.valid])
+    expected = position_scores(plain, positions)
+    linear = LinearScorer(plain.name, plain.model, plain.states, plain.present)
+    monkeypatch.setattr(linear, "score", lambda items, mask: pytest.fail("an outfit was formed"))
+    for from_queries, from_outfits in zip(position_scores(linear, positions), expected, strict=True):
+        np.testing.assert_allclose(from_queries, from_outfits, rtol=1e-4, atol=1e-6)
+    assert np.ptp(expected[1]) > 1e-4
 
 
 def test_an_item_alone_gives_no_clue() -> None:
