@@ -28,6 +28,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -37,11 +38,13 @@ import numpy as np
 
 from goeswith.data.dataset import Dataset
 from goeswith.data.questions import Questions, read_questions
-from goeswith.errors import ConfigError
+from goeswith.errors import ConfigError, ModelError
 from goeswith.evaluate.evaluate import Answers, Report, answer, report
 from goeswith.evaluate.seeds import difference, judge, means
+from goeswith.experiments.processes import processes
 from goeswith.experiments.recipes import Recipe, read_recipe
 from goeswith.experiments.trainings import trainings
+from goeswith.experiments.trainings import work as train_one
 from goeswith.files import fresh_file
 from goeswith.models.floors import ItemFloor
 from goeswith.train.run import Run
@@ -68,49 +71,60 @@ def main() -> None:
     parser.add_argument("--work", type=Path, default=Path("runs/results/bench"), help="folder of the benches")
     parser.add_argument("--data", help="the data set's folder, where it is not the recipe's")
     parser.add_argument("--seeds", nargs="*", type=int, help="the recipe's")
+    parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1, help="runs trained side by side")
     parser.add_argument("--results", type=Path, default=RESULTS, help="folder for what was measured")
     options = parser.parse_args()
-    recipe = read_recipe(options.recipe).only([*options.models, *([options.control] if options.control else [])])
-    recipe = replace(recipe, dataset=options.data or recipe.dataset)
+    recipe = read_recipe(options.recipe)
+    recipe = replace(recipe, dataset=options.data or recipe.dataset, seeds=tuple(options.seeds or recipe.seeds))
     results = measure(
-        recipe, options.models, options.control, options.valid, options.test, options.work / recipe.name,
-        seeds=tuple(options.seeds or recipe.seeds), popularity=options.popularity, together=options.together,
-        with_validation=options.with_validation,
+        recipe, options.models, work=options.work / recipe.name, control=options.control, valid=options.valid,
+        test=options.test, popularity=options.popularity, together=options.together,
+        with_validation=options.with_validation, jobs=options.jobs,
     )  # fmt: skip
     if options.test:
-        with fresh_file(options.results / f"blend-{recipe.name}.json") as partial:
-            partial.write_text(json.dumps(results, indent=1) + "\n")
+        write(results, options.results)
     print(json.dumps(results, indent=1))
+
+
+def write(results: Mapping[str, Any], folder: Path) -> None:
+    """Keep what `measure` returned where the page finds it."""
+    with fresh_file(folder / f"blend-{results['recipe']}.json") as partial:
+        partial.write_text(json.dumps(results, indent=1) + "\n")
 
 
 def measure(
     recipe: Recipe,
     models: Sequence[str],
-    control: str | None,
+    *,
+    work: Path,
     valid: str,
     test: str | None,
-    work: Path,
-    *,
-    seeds: Sequence[int],
+    control: str | None = None,
     popularity: bool = False,
     together: bool = False,
     with_validation: bool = False,
+    jobs: int = 1,
 ) -> dict[str, Any]:
-    """Each model, the blend and its control on the test questions, what the blend has over each, and the weights."""
+    """Each model, the blend and its control on the test questions, what the blend has over each, and the weights.
+
+    work: the bench's folder. control: a model, where one is wanted. jobs: runs trained side by side.
+    """
     dataset = Dataset(recipe.dataset)
     question_files = [
         read_questions(dataset.path / "questions" / f"{name}.parquet", dataset.catalogue)
         for name in (valid, test)
         if name
     ]
+    seeds = recipe.seeds
+    recipe = recipe.only([*models, *([control] if control else [])])
+    further = learning_validation(recipe.only(models))
+    train_side_by_side(recipe, work, jobs)
     worn = [answer(popularity_of(dataset), questions) for questions in question_files] if popularity else None
     answers = {seed: answered(recipe, seed, work, dataset, question_files) for seed in seeds}
-    further = learning_validation(recipe.only(models))
-    again = {
-        seed: answered(further, seed, work / "with-validation", dataset, question_files)
-        for seed in seeds
-        if with_validation
-    }
+    again = {}
+    if with_validation:
+        train_side_by_side(further, work / "with-validation", jobs)
+        again = {seed: answered(further, seed, work / "with-validation", dataset, question_files) for seed in seeds}
     sittings: dict[str, list[list[Report]]] = {}
     fitted = []
     for seed, of_seed in answers.items():
@@ -161,6 +175,19 @@ def learning_validation(recipe: Recipe) -> Recipe:
     """The same models, trained again with validation outfits."""
     more = "learn_from=train+valid"
     return replace(recipe, models=tuple(replace(each, settings=(*each.settings, more)) for each in recipe.models))
+
+
+def train_side_by_side(recipe: Recipe, work: Path, jobs: int) -> None:
+    """Train what is not trained yet, each run in a process of one thread.
+
+    Raises:
+        ModelError: one of them cannot run.
+    """
+    planned = trainings(recipe, work)
+    with processes(jobs) as pool:
+        for (experiment, seed), outcome in zip(planned, pool.map(train_one, planned.values()), strict=True):
+            if isinstance(outcome, str):
+                raise ModelError(f"{experiment.name}, seed {seed}: {outcome}")
 
 
 def popularity_of(dataset: Dataset) -> ItemFloor:

@@ -1,13 +1,14 @@
-"""Make docs/results.md: every model on every data set, by the recipes, after an equal search for settings.
+"""Make docs/results.md: every model on every data set, by the recipes, and what designers' knowledge adds, by studies.
 
     python benchmarks/results.py --data ../shared/data
 
 Every stage is kept under --work: the command goes on where it stopped, and trains nothing twice. What was measured is
-kept in docs/results/, a JSON file and pictures for each recipe; --tables makes the page anew from these alone.
---collect trains nothing and keeps what is finished, each model with the seeds that it has.
+kept in docs/results/, a JSON file and pictures for each recipe and study; --tables makes the page anew from these
+alone. --collect trains nothing and keeps what is finished, each model with the seeds that it has.
 
 It measures what the page shows: the models that it has, with a search where the name of a recipe says so. --all adds
-the models that were left out for want of time, --models chooses some. --only names recipes; the longest needs to be.
+the models that were left out for want of time, --models chooses some. --only names recipes and studies; the longest
+need to be named.
 """
 
 from __future__ import annotations
@@ -16,22 +17,20 @@ import argparse
 import json
 import logging
 import os
-import tempfile
+import sys
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import polars as pl
-from results_page import LONG, RESULTS, shown, write_page
+import blend
+from results_clock import Say, keep_clock, on_the_clock
+from results_data import pair_question_files, prepare
+from results_page import LONG, RESULTS, STUDIES, TABLES, shown, write_page
+from results_study import PREFIX, measure_study
 
-from goeswith.data.dataset import Dataset, create
-from goeswith.data.encoders.encode import encode
-from goeswith.data.freeze import make_questions
-from goeswith.data.pairs import tops_and_bottoms
-from goeswith.data.questions import read_questions, write_questions
-from goeswith.data.readers import read
+from goeswith.data.dataset import Dataset
 from goeswith.errors import GoeswithError
 from goeswith.experiments.bench import bench
 from goeswith.experiments.recipes import Experiment, Recipe, read_recipe
@@ -41,28 +40,27 @@ from goeswith.files import fresh_file
 from goeswith.scores import Column
 
 ROOT = Path(__file__).resolve().parents[1]
-RECIPES = (
-    "mango", "mango-search", "mango-search-further", "mango-softmax", "mango-parts", "ccp", "ccp-search",
-    "ccp-negatives", "polyvore", "sample", "fashionvc", "fashionvc-rules", "mango-pairs",
-)  # fmt: skip
 TRIALS = 20
 """Of the search for each model's settings."""
-LENGTHS = (10, 100)
-"""T of the retrieval of AKD-DBPR's paper, for tops that training has seen and for others."""
-SAMPLE = {"outfits": 6000, "items": 1000}
-"""Of the generated sample; half of the outfits are users'."""
+BLENDS = {"fashionvc": ("Group towers", "CSA-Net", "SCE-Net", "Type-Aware")}
+"""Recipe → which of its models are blended as well; the control is a blend of the first one's seeds."""
+BLENDED: dict[str, Any] = {
+    "valid": "official-valid-triplet", "test": "official-test-triplet",
+    "popularity": True, "together": True, "with_validation": True,
+}  # fmt: skip
+"""On which questions and in which ways, see `benchmarks/blend.py`."""
 KEPT_PICTURES = ("accuracy", "differences", "costs", "learning", "k")
-
-Say = Callable[[str], None]
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", type=Path, default=Path("../shared/data"), help="folder of the published data sets")
     parser.add_argument("--work", type=Path, default=Path("runs/results"), help="folder for all that can be made again")
+    every = [*TABLES, *STUDIES]
     parser.add_argument(
-        "--only", nargs="*", default=[name for name in RECIPES if name not in LONG], help="recipes to measure"
-    )
+        "--only", nargs="*", metavar="NAME", choices=every, default=[name for name in every if name not in LONG],
+        help=f"what to measure: {', '.join(every)}",
+    )  # fmt: skip
     parser.add_argument("--models", nargs="*", default=(), help="models to train, by name (those that the page shows)")
     parser.add_argument("--all", action="store_true", help="train all models of the recipes")
     parser.add_argument("--seeds", nargs="*", type=int, default=(), help="seeds to train (the recipe's)")
@@ -77,37 +75,37 @@ def main() -> None:
     def say(text: str) -> None:
         print(f"{time.monotonic() - start:7.0f} s  {text}", flush=True)
 
+    failed = []
     if not options.tables:
         data, work = options.data.resolve(), options.work.resolve()
         os.chdir(ROOT)  # where the rule files of the recipes lie
         for name in options.only:
+            clock = work / "clock" / f"{name}.json"
+            clocked = say if options.collect else on_the_clock(clock, options.jobs, say)
             try:
-                if not options.collect:
-                    clocked = on_the_clock(work / "clock" / f"{name}.json", options.jobs, say)
+                if name in STUDIES:
+                    study = ROOT / "recipes" / "curves" / f"{name.removeprefix(PREFIX)}.toml"
+                    measure_study(study, data, work, RESULTS, clocked, options.jobs, options.collect)
+                elif options.collect:
+                    collect(name, data, work, options, clocked)
+                else:
                     measure(name, data, work, options, clocked)
-                    clocked(f"{name}: measured")
-                collect(name, data, work, options, say)
+                clocked(f"{name}: measured")
+                if not (options.collect or options.models or options.seeds or options.trials is not None):
+                    keep_clock(clock, RESULTS)
             except GoeswithError as error:
                 say(f"{name}: {error}")
-    say(str(write_page(RECIPES)))
-
-
-def on_the_clock(file: Path, jobs: int, say: Say) -> Say:
-    """`say` that also keeps, at each line, how many seconds of a core the recipe has taken, in all calls together."""
-    before = float(json.loads(file.read_text())) if file.is_file() else 0.0
-    start = time.monotonic()
-
-    def clocked(text: str) -> None:
-        say(text)
-        with fresh_file(file) as partial:
-            partial.write_text(json.dumps(round(before + (time.monotonic() - start) * jobs)))
-
-    file.parent.mkdir(parents=True, exist_ok=True)
-    return clocked
+                failed.append(name)
+    say(str(write_page(TABLES)))
+    if failed:
+        sys.exit(f"not measured, see above: {', '.join(failed)}")
 
 
 def measure(name: str, data: Path, work: Path, options: argparse.Namespace, say: Say) -> None:
-    """Train and ask the models of a recipe that are wanted, after a search for settings where it has one."""
+    """Train and ask the models of a recipe that are wanted, after a search for settings where it has one; keep them.
+
+    Where only some models or seeds are wanted, all that are finished are kept.
+    """
     recipe = read_recipe(ROOT / "recipes" / f"{name}.toml")
     there = [experiment.name for experiment in recipe.models]
     wanted = options.models or (there if options.all else shown(name, recipe))
@@ -115,8 +113,18 @@ def measure(name: str, data: Path, work: Path, options: argparse.Namespace, say:
         return
     recipe = recipe.only(chosen)
     recipe = moved(replace(recipe, seeds=tuple(options.seeds) or recipe.seeds), data, work, say)
-    trials = _trials(name, options)
-    bench(recipe, work / "bench" / name, jobs=options.jobs, search=trials, say=lambda line: say(f"{name}: {line}"))
+    trials, out = _trials(name, options), work / "bench" / name
+    bench(recipe, out, jobs=options.jobs, search=trials, say=lambda line: say(f"{name}: {line}"))
+    if options.models or options.seeds:
+        collect(name, data, work, options, say)
+    else:
+        keep(name, Dataset(recipe.dataset), out, work, trials)
+        if name in BLENDS:
+            models = BLENDS[name]
+            say(f"{name}: a blend of {', '.join(models)}")
+            blend.write(
+                blend.measure(recipe, models, control=models[0], work=out, jobs=options.jobs, **BLENDED), RESULTS
+            )
 
 
 def _trials(name: str, options: argparse.Namespace) -> int:
@@ -141,62 +149,16 @@ def moved(recipe: Recipe, data: Path, work: Path, say: Say, designers: bool = Tr
     needed = [recipe.dataset]
     if designers and recipe.designers and any(experiment.teacher for experiment in recipe.models):
         needed.append(recipe.designers)
-    for folder in dict.fromkeys(needed):
-        prepare(Path(folder).name.partition("#")[0], recipe, data, work / "data", say)
+    encoders = [recipe.encoder or "", *(experiment.encoder or "" for experiment in recipe.models)]
+    for path in needed:
+        prepare(path, encoders, data, work / "data", say)
     paths = {name: str(work / path) for name in ("dataset", "designers") if (path := getattr(recipe, name))}
     recipe = replace(recipe, **paths)
-    return replace(recipe, questions=(*recipe.questions, *own_questions(recipe)))
+    return replace(recipe, questions=(*recipe.questions, *_pair_questions(recipe)))
 
 
-def prepare(name: str, recipe: Recipe, data: Path, folder: Path, say: Say) -> None:
-    """Import and encode a data set, as far as that has not been done."""
-    dest = folder / name
-    if not dest.exists():
-        say(f"import {name}")
-        dest.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=dest.parent) as drawn:
-            drawing = name == "sample"
-            imported = read(name, None if drawing else data / name, workdir=Path(drawn), **(SAMPLE if drawing else {}))
-            create(imported, dest, layout=name)
-    wanted = [recipe.encoder or "", *(experiment.encoder for experiment in recipe.models)]
-    for encoder in dict.fromkeys(name for each in wanted for name in each.split("+") if name):
-        if not (dest / "features" / f"{encoder}.safetensors").exists():
-            say(f"encode {name} with {encoder}")
-            encode(Dataset(dest), encoder)
-
-
-def own_questions(recipe: Recipe) -> list[str]:
-    """The paper's questions about pairs that a recipe cannot name, made where they are missing; their names."""
-    if not any("-triplet" in name for name in recipe.questions):
-        return []
-    dataset = Dataset(recipe.dataset)
-    names, signature = [], {"dataset": dataset.name, "split": "test", "seed": "0"}
-    for name, frame in pair_questions(dataset):
-        path = dataset.path / "questions" / f"{name}.parquet"
-        if not path.exists():
-            write_questions(frame, path, dataset.catalogue, dataset.outfits, **signature)
-        names.append(name)
-    return names
-
-
-def pair_questions(dataset: Dataset) -> Iterator[tuple[str, pl.DataFrame]]:
-    """Published triplets within one category, and retrieval of bottoms for tops seen and unseen in training."""
-    catalogue = dataset.catalogue
-    official = dataset.path / "questions" / "official-test-triplet.parquet"
-    if official.is_file():
-        published = read_questions(official, catalogue).frame
-        kinds = dict(zip(catalogue.ids, catalogue.category_codes, strict=True))
-        alike = pl.Series([kinds[a] == kinds[b] for a, b in published["candidates"]])
-        yield "own-same-category", published.filter(alike).with_columns(negatives=pl.lit("official, same category"))
-    pairs = tops_and_bottoms(dataset.outfits, catalogue)
-    bottoms = (catalogue.items["group"] == "bottom").fill_null(False).to_numpy()
-    worn = [catalogue.ids[row] for row in set(pairs.split("train").items.tolist())]
-    for length in LENGTHS:
-        frame, _ = make_questions(catalogue, pairs, "test", "retrieval", "group", choices=length, usable=bottoms)
-        seen = pl.col("context").list.first().is_in(worn)
-        for label, chosen in (("seen", seen), ("unseen", ~seen)):
-            some = frame.filter(chosen).with_columns(negatives=pl.lit(f"{length} bottoms, {label} top"))
-            yield f"own-{length}-bottoms-{label}-top", some
+def _pair_questions(recipe: Recipe) -> list[str]:
+    return pair_question_files(Dataset(recipe.dataset)) if any("-triplet" in name for name in recipe.questions) else []
 
 
 def _column(line: Mapping[str, Any]) -> Column:
@@ -221,7 +183,6 @@ def keep(name: str, dataset: Dataset, out: Path, work: Path, trials: int) -> Non
     results["page"], results["trials"] = (out / "results.md").read_text(), trials
     results["searches"] = searches(out / "search", results["recipe"]["models"])
     results["seconds"] = {part: spent(out / part) for part in ("search", "teachers", "runs")}
-    results["clock"] = json.loads(clock.read_text()) if (clock := work / "clock" / f"{name}.json").is_file() else None
     RESULTS.mkdir(parents=True, exist_ok=True)
     with fresh_file(RESULTS / f"{name}.json") as partial:
         text = json.dumps(results, indent=1, ensure_ascii=False)

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from results_blend import blend
+from results_clock import hours_on_two_cores
 from results_conclusions import conclusions, gains, headline, standings
 from results_floors import shared_floors
 from results_knowledge import filled, knowledge, read_curves
@@ -61,8 +62,23 @@ ABLATIONS = (
 """Recipes about the data of another section: the conclusions take comparisons from them, and no best model."""
 TABLES_ALONE = ("ccp-negatives",)
 """Those of them with so many comparisons that the conclusions leave these to their tables."""
-LONG = ("mango-search-further",)
-"""Recipes that `make results` leaves out unless they are named: with them it takes more than ten hours on two cores."""
+TABLES = (
+    "mango", "mango-search", "mango-search-further", "mango-softmax", "mango-parts", "ccp", "ccp-search",
+    "ccp-negatives", "polyvore", "sample", "fashionvc", "fashionvc-rules", "mango-pairs",
+)  # fmt: skip
+"""The recipes that `make results` measures, in the order of the page."""
+STUDIES = (
+    "curves-polyvore-fashionvc-learned-words", "curves-polyvore-fashionvc", "curves-polyvore-fashionstylist",
+    "curves-ccp-mango", "curves-mango-seasons", "curves-sample", "curves-polyvore-fashionvc-three-seeds",
+    "curves-polyvore-fashionvc-seeds", "curves-polyvore-fashionvc-starts",
+)  # fmt: skip
+"""The studies that it measures after them."""
+LONG = (
+    "mango-search", "mango-search-further", "curves-polyvore-fashionvc-three-seeds", "curves-polyvore-fashionvc-seeds",
+    "curves-polyvore-fashionvc-starts",
+)  # fmt: skip
+"""What it leaves out unless it is named, because all takes more than ten hours on two cores: the longest searches, and
+studies that a later one contains."""
 HEADS = {
     ("exhaustive", "auc"): "exhaustive AUC", ("anchor", "recall@10"): "R@10 from one item",
     ("rest", "recall@10"): "R@10 from the rest", ("compat", "auc"): "AUC", ("fitb", "accuracy"): "FITB",
@@ -96,10 +112,10 @@ row, with its 95 % interval from {draws:,} draws of outfits and, for models, see
   so records are no floor there.
 - **Earlier look at the test outfits**: an earlier version, with fewer models and other settings, was evaluated on the
   same test outfits; `docs/LOG.md` says what was learnt from it.
-- **Time**: the trainings and searches of all tables took {hours:.1f} hours of one core. `make results` repeats
-  {repeated}.{whole}
+- **Time**: the trainings and searches of all tables took {hours:.1f} hours of one core. `make results` measures the
+  tables and the curves again, but for what it leaves out for want of time (below).{whole}
 
-<details markdown><summary>What was cut: models and seeds that were not measured this time</summary>
+<details markdown><summary>What was cut, or needs to be asked for: recipes, models, seeds</summary>
 
 {cut}
 
@@ -138,7 +154,11 @@ def write_page(names: Iterable[str]) -> Path:
         **_time(by_recipe),
         cut="\n".join(
             f"- {line}"
-            for line in [*(_cut(name, results) for name, results in by_recipe.items()), _missing(names, by_recipe)]
+            for line in [
+                _left_out(by_recipe),
+                *(_cut(name, results) for name, results in by_recipe.items()),
+                _missing(names, by_recipe),
+            ]
             if line
         ),
     )
@@ -331,18 +351,25 @@ def shown(name: str, recipe: Recipe) -> list[str]:
 
 
 def _time(by_recipe: Mapping[str, Kept]) -> dict[str, Any]:
-    """Hours of one core, which of them need to be asked for, and how long all that is repeated takes with its answers.
+    """Hours of one core of the tables, and how long `make results` takes, once all of it was measured on the clock."""
+    hours = sum(_hours(results) for results in by_recipe.values())
+    whole = hours_on_two_cores(RESULTS, [name for name in (*TABLES, *STUDIES) if name not in LONG])
+    takes = f" It takes {whole:.1f} hours on two cores, with data, floors and answers." if whole else ""
+    return {"hours": hours, "whole": takes}
 
-    That is left out until each recipe was measured by a command that looked at the clock.
-    """
-    hours = {name: sum(results.get("seconds", {}).values()) / 3600 for name, results in by_recipe.items()}
-    asked = [f"{hours[name]:.1f} hours of `make results RESULTS='--only {name}'`" for name in LONG if name in hours]
-    clocks = [results.get("clock") for name, results in by_recipe.items() if name not in LONG]
-    whole = (
-        f" It takes {sum(clocks) / 7200:.1f} hours on two cores, with data, floors and answers." if all(clocks) else ""
+
+def _hours(results: Kept) -> float:
+    return sum(results.get("seconds", {}).values()) / 3600
+
+
+def _left_out(by_recipe: Mapping[str, Kept]) -> str:
+    """What `make results` leaves out, and how it is measured again."""
+    hours = {name: f" ({_hours(by_recipe[name]):.1f} hours of one core)" if name in by_recipe else "" for name in LONG}
+    return (
+        f"Left out by `make results`, unless it is named (`RESULTS='--only NAME'`): "
+        f"{', '.join(f'`{name}`{took}' for name, took in hours.items())}. The studies among them are earlier ones, "
+        f"whose students and controls a later one has too."
     )
-    repeated = f"all but {', '.join(asked)}" if asked else "them"
-    return {"hours": sum(hours.values()), "repeated": repeated, "whole": whole}
 
 
 def _missing(names: Sequence[str], by_recipe: Mapping[str, Kept]) -> str:

@@ -13,6 +13,7 @@ ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "benchmarks"))
 
 import results  # noqa: E402
+import results_clock  # noqa: E402
 import results_page  # noqa: E402
 from results_conclusions import (  # noqa: E402
     GRAPH,
@@ -324,14 +325,19 @@ def test_the_page_has_floors_first_then_what_is_folded_and_says_what_was_cut(fol
 
 def test_the_clock_goes_on_in_the_next_call(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     now, lines = iter([100.0, 110.0, 130.0, 500.0, 507.0]), []
-    monkeypatch.setattr(results.time, "monotonic", lambda: next(now))
+    monkeypatch.setattr(results_clock.time, "monotonic", lambda: next(now))
     file = tmp_path / "clock" / "mango.json"
-    say = results.on_the_clock(file, 2, lines.append)
+    say = results_clock.on_the_clock(file, 2, lines.append)
     say("first")
     say("second")
     assert json.loads(file.read_text()) == 60
-    results.on_the_clock(file, 1, lines.append)("third")
+    results_clock.on_the_clock(file, 1, lines.append)("third")
     assert (json.loads(file.read_text()), lines) == (67, ["first", "second", "third"])
+    for name, seconds in (("mango", 1), ("ccp", 7200), ("mango", 3600)):
+        (tmp_path / f"{name}.json").write_text(str(seconds))
+        results_clock.keep_clock(tmp_path / f"{name}.json", tmp_path)
+    assert results_clock.hours_on_two_cores(tmp_path, ["mango", "ccp"]) == 1.5
+    assert results_clock.hours_on_two_cores(tmp_path, ["mango", "ccp", "polyvore"]) is None
 
 
 def test_what_the_page_shows_is_measured_again_and_searched_where_it_was(folder: Path):
@@ -339,11 +345,14 @@ def test_what_the_page_shows_is_measured_again_and_searched_where_it_was(folder:
     assert results_page.shown("mango", recipe) == [OURS, *GRAPH[0], MASKS[0][0]]
     assert results_page.shown("another", recipe) == [model.name for model in recipe.models]  # nothing is there yet
     text = results_page.write_page(["mango"]).read_text()
-    assert re.search(r"took \d+\.\d hours of one core\. `make results` repeats\n  them\.\n", text)
-    (folder / "results" / "mango.json").write_text(json.dumps(recipe_results(clock=9000)))
-    assert (
-        "repeats\n  them. It takes 1.2 hours on two cores, with data" in results_page.write_page(["mango"]).read_text()
+    assert re.search(
+        r"took \d+\.\d hours of one core\. `make results` measures the\n.* want of time \(below\)\.\n", text
     )
+    assert "`mango-search`, `mango-search-further`, `curves-" in text
+    asked = [name for name in (*results_page.TABLES, *results_page.STUDIES) if name not in results_page.LONG]
+    (folder / "results" / "clock.json").write_text(json.dumps(dict.fromkeys(asked, 3600)))
+    text = results_page.write_page(["mango"]).read_text()
+    assert f"It takes {len(asked) / 2:.1f} hours on two cores, with data, floors and answers.\n" in text
     chosen = argparse.Namespace(trials=None)
     names = ("mango", "mango-search", "mango-search-further", "ccp-search", "polyvore")
     assert [results._trials(name, chosen) for name in names] == [0, 20, 20, 20, 0]
