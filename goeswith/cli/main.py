@@ -138,9 +138,7 @@ def curves(
     results: Annotated[
         Path | None, typer.Option(metavar="FOLDER", help="Also write curves-NAME.json and .svg into this folder.")
     ] = None,
-    jobs: Annotated[
-        int | None, typer.Option(min=1, help="Seeds measured side by side. Default: one per processor.")
-    ] = None,
+    jobs: Annotated[int | None, typer.Option(min=1, help="Processes side by side. Default: one per processor.")] = None,
     collect: Annotated[
         bool, typer.Option("--collect", help="Train nothing; make the tables from the runs that are finished.")
     ] = False,

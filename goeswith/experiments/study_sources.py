@@ -97,7 +97,7 @@ class Bench:
                     for name, value in self.cache.items()
                     if _needs_no_own(name) or name.endswith(f" {outfits}")
                 }
-            if _is_gnn(source):
+            if is_gnn(source):
                 self.cache[key] = self._gnn(source, outfits)
             else:
                 self.cache[key] = self._answers_of(self._named(source, outfits), source not in STARTS)
@@ -240,7 +240,8 @@ class Bench:
         return self.teachers[key][0]
 
 
-def _is_gnn(source: str) -> bool:
+def is_gnn(source: str) -> bool:
+    """Whether a source is an ADD-GNN, taught or not, which shares no training with any other."""
     return source == "add-gnn" or source.removeprefix(SHUFFLED) in CARRIED
 
 

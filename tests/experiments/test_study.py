@@ -22,8 +22,8 @@ from goeswith.errors import ConfigError, DataError
 from goeswith.evaluate.exhaustive import exhaustive_auc
 from goeswith.experiments.study import ARMS, read_study
 from goeswith.experiments.study_page import LOOKS, draw, lacking, verdict
-from goeswith.experiments.study_results import measure, read_results, summarise
-from goeswith.experiments.study_sources import Bench, outfit_aucs
+from goeswith.experiments.study_results import measure, parts, read_results, summarise
+from goeswith.experiments.study_sources import CARRIED, Bench, outfit_aucs
 from goeswith.models.mixture import Mixture
 from goeswith.train.run import Run
 from goeswith.train.settings import TrainConfig
@@ -168,6 +168,19 @@ def test_other_ways_of_teaching_have_a_panel_of_their_own(tmp_path: Path) -> Non
     assert mixed not in alone  # a panel of what the other one shows, too, would be a panel for nothing
     assert alone.count(">cosine<") == 1
     assert mixed in drawn("cosine", "own")
+
+
+def test_what_is_measured_side_by_side_shares_no_training(tmp_path: Path) -> None:
+    (tmp_path / "study.toml").write_text(STUDY.format(folder=tmp_path))
+    study = replace(read_study(tmp_path / "study.toml"), arms=("masks", "cosine", "add-gnn", "start"))
+    assert [part.arms for part in parts(study)] == [("cosine", "start"), ("masks", "add-gnn")]
+    assert [part.arms for part in parts(replace(study, arms=("scorer",)))] == [("scorer",)]
+    sources = [
+        {source for arm in part.arms for source in ARMS[arm].sources}
+        for part in parts(replace(study, arms=tuple(ARMS)))
+    ]
+    assert not set.intersection(*sources)
+    assert sources[1] == {"add-gnn", *CARRIED, *(f"shuffled {name}" for name in CARRIED)}
 
 
 def test_every_arm_but_the_untrained_control_is_drawn() -> None:

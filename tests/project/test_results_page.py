@@ -28,6 +28,8 @@ from results_conclusions import (  # noqa: E402
 )
 from results_floors import shared_floors  # noqa: E402
 from results_knowledge import filled, read_curves  # noqa: E402
+from results_study import PREFIX, measure_study  # noqa: E402
+from worlds import styles_dataset  # noqa: E402
 
 from goeswith.experiments.recipes import read_recipe  # noqa: E402
 
@@ -393,3 +395,39 @@ def test_a_search_shows_what_it_found_and_whether_the_order_changed(folder: Path
     assert "Two-tower is first after the search, Two-tower before." in part
     assert "shown in 1 of 2 comparisons between two models that were searched, and in 0 of 1 between" in part
     assert "The search for settings" not in results_page.write_page(["ccp"]).read_text()
+
+
+@pytest.mark.slow
+def test_a_study_is_measured_on_its_own_data_and_names_no_folder(tmp_path: Path):
+    work = tmp_path / "work"
+    styles_dataset(work / "data")
+    (tmp_path / "small.toml").write_text(
+        'name = "small"\ndataset = "data/styles#users"\ndesigners = "data/styles#designers"\nencoder = "made"\n'
+        'outfits = [0]\nseeds = [0, 1]\narms = ["cosine", "designers", "shuffled"]\ncandidates = 4\n'
+        'set = ["hidden=8", "epochs=1", "memory=false", "teacher.hidden=8", "teacher.epochs=1", "folds=2"]\n'
+    )
+    lines: list[str] = []
+    for collect, count in ((False, 6), (True, 0)):
+        lines.clear()
+        measure_study(
+            tmp_path / "small.toml", tmp_path, work, tmp_path / "results", lines.append, jobs=1, collect=collect
+        )
+        assert len(lines) == count
+    text = (tmp_path / "results" / "curves-small.json").read_text()
+    assert str(tmp_path) not in text
+    kept = json.loads(text)
+    assert (kept["study"]["dataset"], kept["study"]["designers"]) == ("data/styles#users", "data/styles#designers")
+    assert {point["arm"] for point in kept["points"]} == {"cosine", "designers", "shuffled"}
+    assert (tmp_path / "results" / "curves-small.svg").is_file()
+
+
+def test_every_recipe_of_the_page_and_every_study_has_a_file():
+    assert {*results_page.LONG} < {*results_page.TABLES, *results_page.STUDIES}
+    for name in results_page.TABLES:
+        assert (ROOT / "recipes" / f"{name}.toml").is_file()
+    assert {name.removeprefix(PREFIX) for name in results_page.STUDIES} == {
+        path.stem for path in (ROOT / "recipes" / "curves").glob("*.toml")
+    }
+    assert {name for models in results.BLENDS.values() for name in models} <= {
+        model.name for model in read_recipe(ROOT / "recipes" / "fashionvc.toml").models
+    }
