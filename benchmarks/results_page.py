@@ -113,7 +113,7 @@ row, with its 95 % interval from {draws:,} draws of outfits and, for models, see
 - **Earlier look at the test outfits**: an earlier version, with fewer models and other settings, was evaluated on the
   same test outfits; `docs/LOG.md` says what was learnt from it.
 - **Time**: the trainings and searches of all tables took {hours:.1f} hours of one core. `make results` measures the
-  tables and the curves again, but for what it leaves out for want of time (below).{whole}
+  tables and the curves again, but for what it leaves out for lack of time (below).{whole}
 
 <details markdown><summary>What was cut, or needs to be asked for: recipes, models, seeds</summary>
 

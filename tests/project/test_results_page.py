@@ -348,7 +348,7 @@ def test_what_the_page_shows_is_measured_again_and_searched_where_it_was(folder:
     assert results_page.shown("another", recipe) == [model.name for model in recipe.models]  # nothing is there yet
     text = results_page.write_page(["mango"]).read_text()
     assert re.search(
-        r"took \d+\.\d hours of one core\. `make results` measures the\n.* want of time \(below\)\.\n", text
+        r"took \d+\.\d hours of one core\. `make results` measures the\n.* lack of time \(below\)\.\n", text
     )
     assert "`mango-search`, `mango-search-further`, `curves-" in text
     asked = [name for name in (*results_page.TABLES, *results_page.STUDIES) if name not in results_page.LONG]
