@@ -12,7 +12,8 @@ from goeswith.tables import markdown, signed
 HEAD = """# Why knowledge travels, or does not
 
 Made by `python benchmarks/domains.py` from the files in `docs/results/`; do not edit. What differs between a student's
-data and its designers', beside what [curves](knowledge.md) say of the gain.
+data and its designers', beside what [curves](knowledge.md) say of the gain. Models are those of one seed, without
+intervals: this page describes, and tests nothing.
 
 """
 
@@ -39,7 +40,7 @@ Exhaustive AUC of the student's test outfits. *At home*: the designers' model on
 """
 AGREEMENT = """
 Rank correlation over all questions about the student's test outfits; *beyond likeness*: partial correlation, the cosine
-held fixed.
+held fixed. Where a model of shuffled designers agrees with the student's as much, that is no sign of a shared taste.
 
 """
 PICTURES = """

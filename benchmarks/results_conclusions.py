@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
 from typing import Any
 
 from goeswith.evaluate.audit import LEAK
+from goeswith.evaluate.seeds import SAME
 from goeswith.experiments.results import ABOVE, BELOW
 from goeswith.tables import HARDEST, signed
 
@@ -56,14 +58,17 @@ NAMES = {
     "sample": "the generated sample", "fashionvc": "FashionVC", "fashionvc-rules": "FashionVC (rules)",
 }  # fmt: skip
 """Recipe → what a sentence calls its comparison; its section says the rest."""
+GENERATED = "sample"
+"""The data set whose designers share their users' taste, because it is made so."""
 UNMEASURED = "has not been measured"
 TRUSTED, CONTROLS = "designers", ("none", "shuffled")
 """The arm of a study that knows something, and those that it must be above."""
 SHOWN = {
-    "higher": "helps", "lower": "hurts", "equivalent": "makes no difference", "not shown": "is not shown to matter",
+    "higher": "helps", "lower": "hurts", "equivalent": f"changes less than {SAME}",
+    "not shown": "is not shown to matter",
 }  # fmt: skip
 SHOWN_OF_MANY = {
-    "higher": "help", "lower": "hurt", "equivalent": "make no difference", "not shown": "are not shown to matter",
+    "higher": "help", "lower": "hurt", "equivalent": f"change less than {SAME}", "not shown": "are not shown to matter",
 }  # fmt: skip
 
 
@@ -267,7 +272,7 @@ def _rules(by_recipe: Mapping[str, Kept]) -> str:
         ]  # fmt: skip
         if clauses:
             tables.append(f"on {name}, {', and '.join(filter(None, (', '.join(clauses[:-1]), clauses[-1])))}")
-    return f" In AKD-DBPR: {'; '.join(tables)}." if tables else ""
+    return f" In AKD-DBPR, by AUC on the first questions of each table: {'; '.join(tables)}." if tables else ""
 
 
 def _effect(by_recipe: Mapping[str, Kept], part: str, pairs: Iterable[tuple[str, str]]) -> str:
@@ -312,15 +317,23 @@ def _shown(results: Kept, pairs: Iterable[tuple[str, str]]) -> Iterator[str]:
 
 
 def _knowledge(curves: Mapping[str, Kept]) -> str:
-    """In how many studies designers add something, also over shuffled designers; `gains` names them."""
-    studies = {name: _gain(results) for name, results in curves.items()}
-    studies = {name: found for name, found in studies.items() if found is not None}
-    if not studies:
+    """For how many pairs of data sets designers add something, also over shuffled ones; `gains` names the studies."""
+    pairs: dict[tuple[str, str], bool] = {}
+    for results in curves.values():
+        if (found := _gain(results)) is not None:
+            pair = results["study"]["dataset"], results["study"]["designers"]
+            pairs[pair] = pairs.get(pair, False) or bool(found[1])
+    if not pairs:
         return "What designers' knowledge adds has not been measured."
-    helped = sum(bool(sizes) for _, sizes in studies.values())
+    made = [helped for pair, helped in pairs.items() if Path(pair[0]).name.startswith(GENERATED)]
+    real = [helped for pair, helped in pairs.items() if not Path(pair[0]).name.startswith(GENERATED)]
+    counted = (
+        f"for {sum(real)} of {len(real)} pairs of real data sets, with some number of own outfits," if real else ""
+    )
+    sample = f"{'' if sum(made) else 'not '}on the generated sample, where taste is shared" if made else ""
     return (
         "Designers, trusted as far as held-out outfits support it, help more than no knowledge and more than shuffled "
-        f"designers in {helped} of {len(studies)} studies (second table below)."
+        f"designers {' and '.join(filter(None, (counted, sample))).removesuffix(',')} (second table below)."
     )
 
 

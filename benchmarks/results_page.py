@@ -94,9 +94,9 @@ Made by `make results` (goeswith {version}) from the files in `docs/results/`; d
 
 {tables}
 
-**How it was measured.** Questions are frozen, and nothing was chosen by test outfits. `matched` negatives (same
-category and season, drawn as often as they are worn) are the headline. Every number is the mean over the seeds in its
-row, with its 95 % interval from {draws:,} draws of outfits and, for models, seeds.
+**How it was measured.** Questions are frozen, and no setting, epoch or weight was chosen by test outfits. `matched`
+negatives (same category and season, drawn as often as they are worn) are the headline. Every number is the mean over
+the seeds in its row, with its 95 % interval from {draws:,} draws of outfits and, for models, seeds.
 
 - **Marks**: ↓ below the best model or control of the column (in bold, if there are two or more), * above its strongest
   floor, † below it, each with p < {sure} after Holm's correction for the rows of the column. A floor without a number
@@ -110,8 +110,9 @@ row, with its 95 % interval from {draws:,} draws of outfits and, for models, see
   and picture files; `records and ids` adds the ids. A floor of {leak} or more only says that the answers are given away
   (CCP's ids name the photo), and models are not compared with it. On the generated sample the columns define the taste,
   so records are no floor there.
-- **Earlier look at the test outfits**: an earlier version, with fewer models and other settings, was evaluated on the
-  same test outfits; `docs/LOG.md` says what was learnt from it.
+- **Earlier looks at the test outfits**: recipes and studies were added after earlier ones, with fewer models and other
+  settings, had been evaluated on the same test outfits. Holm's correction covers a table, not their sequence;
+  `docs/LOG.md` says what was learnt from each.
 - **Time**: the trainings and searches of all tables took {hours:.1f} hours of one core. `make results` measures the
   tables and the curves again, but for what it leaves out for lack of time (below).{whole}
 
