@@ -14,7 +14,7 @@ RESULTS = Path(__file__).resolve().parents[2] / "docs" / "results"
 ALWAYS = ["scorer", "task", "negatives", "metric", "value", "low", "high", "n", "unanswered", "signature"]
 
 
-OTHERS = ("curves-", "domains-", "blend-")  # these have forms of their own
+OTHERS = ("curves-", "domains-", "blend-", "clock")  # these have forms of their own
 BENCHES = sorted(path for path in RESULTS.glob("*.json") if not path.name.startswith(OTHERS))
 
 
