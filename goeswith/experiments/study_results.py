@@ -84,7 +84,8 @@ def _answered(study: Study, out: Path, jobs: int) -> Iterator[Answered]:
         return
     missing = [key for seed in study.seeds for key in _missing(study, seed, out)]
     with processes(jobs) as pool:
-        running = {pool.submit(_answer_with, part, seed, out) for seed in study.seeds for part in parts(study)}
+        tasks = [(part, seed) for seed in study.seeds for part in parts(study) if _missing(part, seed, out)]
+        running = {pool.submit(_answer_with, part, seed, out) for part, seed in tasks}
         while running:
             done, running = wait(running, timeout=1, return_when=FIRST_COMPLETED)
             there = [key for key in missing if _file(out, *key).is_file()]
