@@ -3,12 +3,12 @@
     python benchmarks/approximate.py [--items 200000 1000000] [--write docs/look.md]
 
 The catalogue is made up as in benchmarks/index.py: so many items of one category, and a thousand of two others. Both
-searches answer the same questions in turn; times are of the processor, all threads together, and told beside one pass
+searches answer the same questions in turn; times are CPU time, of all threads together, and stand beside one pass
 over the category's states, a matrix product measured in the same run. What is approximate is judged by what is exact:
 how many of the first stage's best 10 are found, without filters and where they leave a tenth and a hundredth (there
 the table is asked although an index would multiply so few), after a hundredth of the rows has changed, which are then
-searched by force, and how many of the 10 answers that a person would see are the same. Memory is that of a process
-that has opened the index and answered, less what the imports take.
+searched by brute force, and how many of the 10 answers that a person would see are the same. Memory is that of a
+process that has opened the index and answered, less what the imports take.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ TENTH, HUNDREDTH = Filters(colours=tuple(COLOURS[:2])), Filters(brands=("brand 0
 
 
 def turns(index: Index, call: Callable[[int], Any], repeats: int) -> tuple[list[Any], np.ndarray]:
-    """Answers by the exact search and from the table, (repeats, 2), and what each took of the processor, in ms."""
+    """Answers by the exact search and from the table, (repeats, 2), and the CPU time of each, in ms."""
     answers, taken = [], np.zeros((repeats + 1, 2))
     table = index.candidates.vectors
     for turn in range(repeats + 1):  # the first one warms up
@@ -179,7 +179,8 @@ def page(results: list[dict[str, Any]]) -> str:
             f"was built in {result['build']:.0f} s. An index that was opened and has answered needs "
             f"{result['memory']['table']:.0f} MB with the table, {result['memory']['exact']:.0f} MB without. With it "
             f"`fill` takes {fill['table'][0] / fill['exact'][0]:.0%} of the time; {fill['shared']:.0%} of its answers "
-            f"are the same. {result['unindexed']:,} rows were searched by force in the last rows of the table below.",
+            f"are the same. {result['unindexed']:,} rows were searched by brute force in the last rows "
+            "of the table below.",
             "",
             "| asked | exact p50, ms | p95 | passes | LanceDB p50, ms | p95 | passes | best 10 shared |",
             "|---|---|---|---|---|---|---|---|",

@@ -5,7 +5,7 @@
 For each study: how far the features are apart, whether the same directions vary, whether the same things go together,
 what the designers' model says of the student's test outfits, and what the pictures look like. Runs of the study below
 --work are used, and trained where they are missing. What was measured is kept in docs/results/domains-NAME.json;
-without a study, the page is made anew from these.
+without a study, the page is made again from these.
 """
 
 from __future__ import annotations

@@ -5,7 +5,7 @@
 
 The bare network is computed by torch, and as `goeswith encode` computes it (by ONNX Runtime, where it is installed).
 All take turns, so that another program on the machine slows all; medians of the turns are compared, by the clock and by
-the seconds of the processor, those of the processes that decode included.
+the CPU seconds, those of the processes that decode included.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ HEAD = [
     "of the network as it is used", "by processor time",
 ]  # fmt: skip
 Cost = tuple[float, float]
-"""Seconds of a picture, by the clock and of the processor."""
+"""Wall and CPU seconds of a picture."""
 
 
 def main() -> None:

@@ -97,7 +97,7 @@ def make_run(folder: Path, name: str) -> Path:
 
 
 def seconds(work: Callable[[int], object], repeats: int, clients: int = 1) -> np.ndarray:
-    """(repeats * clients, 2): what each call took by the clock and of the processor, after one that warms up."""
+    """(repeats * clients, 2): wall and CPU time of each call, after one that warms up."""
     work(0)
     taken: list[tuple[float, float]] = []
 
@@ -116,7 +116,7 @@ def seconds(work: Callable[[int], object], repeats: int, clients: int = 1) -> np
 
 
 def clock(start: float, used: float) -> str:
-    return f"{time.perf_counter() - start:.0f} s, of the processor {time.process_time() - used:.0f} s"
+    return f"{time.perf_counter() - start:.0f} s (CPU time {time.process_time() - used:.0f} s)"
 
 
 def most_memory() -> float:
@@ -165,7 +165,7 @@ def page(results: dict[str, Any]) -> str:
     for name in ("build", "most resident memory while building, GB", "open", "resident memory, GB"):
         lines += [f"- {name}: {results[name]}"] if name in results else []
     lines += [
-        f"- one pass over all states: {clock:.0f} ms, of the processor {own:.0f} ms",
+        f"- one pass over all states: {clock:.0f} ms (CPU time {own:.0f} ms)",
         "",
         "| asked | clients | p50, ms | p95, ms | p95, passes | processor p50, ms | p95, ms | p95, passes | answers/s |",
         "|---|---|---|---|---|---|---|---|---|",

@@ -1,4 +1,4 @@
-"""NGNN's test protocol as a data set: the published program draws wrong items while it runs, so they are drawn anew.
+"""NGNN's test protocol as a data set: the published program draws wrong items while it runs, so each is drawn again.
 
 As the program has it: a question blanks a random item of each test outfit; a wrong item is a random one of the training
 outfits, of a category that is drawn first, each of them as likely; a bad outfit is made of wrong items alone, as many

@@ -3,7 +3,7 @@
     python benchmarks/results.py --data ../shared/data
 
 Every stage is kept under --work: the command goes on where it stopped, and trains nothing twice. What was measured is
-kept in docs/results/, a JSON file and pictures for each recipe and study; --tables makes the page anew from these
+kept in docs/results/, a JSON file and pictures for each recipe and study; --tables makes the page again from these
 alone. --collect trains nothing and keeps what is finished, each model with the seeds that it has.
 
 It measures what the page shows: the models that it has, with a search where the name of a recipe says so. --all adds
@@ -67,7 +67,7 @@ def main() -> None:
     parser.add_argument("--trials", type=int, help=f"of the search for each model ({TRIALS} where a recipe has one)")
     parser.add_argument("--collect", action="store_true", help="train nothing, keep what is finished")
     parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1, help="runs trained side by side")
-    parser.add_argument("--tables", action="store_true", help="measure nothing, make the page anew")
+    parser.add_argument("--tables", action="store_true", help="measure nothing, make the page again")
     options = parser.parse_args()
     logging.getLogger("goeswith").setLevel(logging.ERROR)
     start = time.monotonic()
@@ -186,7 +186,7 @@ def keep(name: str, dataset: Dataset, out: Path, work: Path, trials: int) -> Non
     RESULTS.mkdir(parents=True, exist_ok=True)
     with fresh_file(RESULTS / f"{name}.json") as partial:
         text = json.dumps(results, indent=1, ensure_ascii=False)
-        partial.write_text(text.replace(f"{work}/", "") + "\n")  # where it was measured is nobody's business
+        partial.write_text(text.replace(f"{work}/", "") + "\n")  # local paths are not published
     for picture in KEPT_PICTURES:
         if (out / f"{picture}.svg").is_file():
             (RESULTS / f"{name}-{picture}.svg").write_text((out / f"{picture}.svg").read_text())

@@ -36,7 +36,7 @@ def measure_study(
     measured = measure(replace(study, **paths), out, say, collect, jobs)
     text = (out / "results.json").read_text()
     for path, name in zip(paths.values(), (study.dataset, study.designers), strict=True):
-        text = text.replace(path, name)  # where it was measured is nobody's business
+        text = text.replace(path, name)  # local paths are not published
     results.mkdir(parents=True, exist_ok=True)
     with fresh_file(results / f"{PREFIX}{study.name}.json") as partial:
         partial.write_text(text)

@@ -22,7 +22,7 @@ from typing import NamedTuple
 
 from goeswith.tables import markdown, plain
 
-HEAD = ["part", "s", "s of the processors", "of the whole", "peak MB"]
+HEAD = ["part", "s", "CPU seconds", "of the whole", "peak MB"]
 REPORT = """
 import sys
 from pathlib import Path

@@ -101,7 +101,7 @@ def ratios(rows: list[dict[str, Any]], clients: int) -> str:
         for path in sorted({row["path"] for row in rows})
         for way in WAYS
     ]
-    return markdown(["path", "requests", "1 client", f"{clients} clients", "a second of the processor"], cells)
+    return markdown(["path", "requests", "1 client", f"{clients} clients", "per CPU second"], cells)
 
 
 def numbers(row: dict[str, Any]) -> list[str]:

@@ -2,7 +2,7 @@
 
     python benchmarks/shortcuts.py --data ../shared/data --work runs/shortcuts
 
-Each data set is imported once under --work and opened again from there; remove the folder to import it anew.
+Each data set is imported once under --work and opened again from there; remove the folder to import it again.
 """
 
 from __future__ import annotations

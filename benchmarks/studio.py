@@ -184,7 +184,9 @@ def main() -> None:
         rows = measured(address, index, options.rounds)
     print(plain(HEAD, rows))
     if options.docs:
-        sentence = f"Over {options.items:,} items, median of {options.rounds} on a desk (1280 × 800), without a cache:"
+        sentence = (
+            f"Over {options.items:,} items, median of {options.rounds} on a desktop (1280 × 800), without a cache:"
+        )
         write(options.docs, sentence, markdown(HEAD, rows))
     json.dump(rows, sys.stderr)
 

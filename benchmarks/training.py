@@ -9,7 +9,7 @@ matrix product that does as many floating point operations as all matrix product
 Ways: features in memory or read from their file at each step, and the forward pass compiled or not.
 
 All ways and the products take turns, so that another program on the machine slows all of them alike; medians of the
-rounds are compared, in time of the processor (on a GPU, of the clock).
+rounds are compared, in CPU time (on a GPU, in wall time).
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ WAYS = [
     ("two-tower", {"precision": "fp32", "compile": True}),
 ]
 SIDE = 2048
-HEAD = ["model", "way", "outfits a second of the processor", "of the matmul bound", "of the first way of the model"]
+HEAD = ["model", "way", "outfits per CPU second", "of the matmul bound", "of the first way of the model"]
 
 
 @dataclass

@@ -19,7 +19,7 @@ import click
 import torch
 import typer.core
 import typer.main
-from import_graph import ROOMS, between_rooms, imports, room
+from import_graph import SUBPACKAGES, between_subpackages, imports, subpackage
 
 from goeswith.cli.main import app
 from goeswith.data.catalogue import GROUPS
@@ -31,7 +31,7 @@ from goeswith.train.settings import TrainConfig
 ROOT = Path(__file__).resolve().parents[1]
 _SHOWN = (".py", ".html", ".md", ".css", ".js", ".svg", ".toml")
 PART = re.compile(
-    r"(<!-- (settings|models|rooms|modules|curves)(?: of ([\w-]+))? -->\n).*?(\n?<!-- end -->)", re.DOTALL
+    r"(<!-- (settings|models|subpackages|modules|curves)(?: of ([\w-]+))? -->\n).*?(\n?<!-- end -->)", re.DOTALL
 )
 DIM, CATEGORIES = 1280, 100
 """Sizes for which parameters are counted: features of the default encoder, and number of categories."""
@@ -76,27 +76,27 @@ def _help(command: click.Command, name: str, parent: click.Context | None) -> li
         return parts
 
 
-def rooms() -> str:
-    """The rooms in the order in which they may import, with what they hold and import from."""
-    arrows = between_rooms(imports())
+def subpackages() -> str:
+    """The subpackages in the order in which they may import, with what they hold and import from."""
+    arrows = between_subpackages(imports())
     rows = (
         [
             f"`{name}`",
             _first(ROOT / "goeswith" / name / "__init__.py").partition(": ")[2] or "The command line.",
-            ", ".join(f"`{other}`" for other in ROOMS if other in arrows[name]),
+            ", ".join(f"`{other}`" for other in SUBPACKAGES if other in arrows[name]),
         ]
-        for name in ROOMS
+        for name in SUBPACKAGES
     )
-    return _table(["room", "what", "imports from"], rows)
+    return _table(["subpackage", "what", "imports from"], rows)
 
 
 def map_of_modules() -> str:
-    """For the top and each room a table of its modules, templates and styles, with what each is."""
+    """For the top and each subpackage a table of its modules, templates and styles, with what each is."""
     package = ROOT / "goeswith"
     files = sorted(path for path in package.rglob("*") if path.suffix in _SHOWN and path.name != "__init__.py")
     parts = []
-    for name in ("", *ROOMS):
-        inside = [path for path in files if room(".".join(path.relative_to(ROOT).parts)) == name]
+    for name in ("", *SUBPACKAGES):
+        inside = [path for path in files if subpackage(".".join(path.relative_to(ROOT).parts)) == name]
         rows = ([f"`{path.relative_to(package).as_posix()}`", _what(path)] for path in inside)
         parts.append(f"### {name or 'At the top'}\n\n{_table(['file', 'what'], rows)}")
     return "\n".join(parts)
@@ -200,11 +200,11 @@ def curves(name: str) -> str:
 
 
 def with_parts(text: str) -> str:
-    """A page with the parts between ``<!-- settings of NAME -->`` (models, rooms, modules, curves) and their end."""
+    """A page with its parts, from ``<!-- settings of NAME -->`` (models, subpackages, modules, curves) to the end."""
     makers: dict[str, Callable[[str], str]] = {
         "settings": settings,
         "models": lambda _: models(),
-        "rooms": lambda _: rooms(),
+        "subpackages": lambda _: subpackages(),
         "modules": lambda _: map_of_modules(),
         "curves": curves,
     }

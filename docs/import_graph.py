@@ -1,4 +1,4 @@
-"""Import graph: which module of the package imports which, and the rooms that they stand in."""
+"""Import graph: which module of the package imports which, and the subpackages that they are in."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
-ROOMS = ("data", "rules", "models", "train", "evaluate", "shop", "experiments", "studio", "cli")
+SUBPACKAGES = ("data", "rules", "models", "train", "evaluate", "shop", "experiments", "studio", "cli")
 """Folders of the package; each may import from those before it, and all from the modules at the top.
 
 ``experiments`` stands beside ``shop``: the demo builds an index.
@@ -29,21 +29,21 @@ def imports() -> dict[str, set[str]]:
     return {name: set(_imported(file, files)) - {name} for name, file in files.items()}
 
 
-def room(module: str) -> str:
-    """The room of a module; empty for those at the top."""
+def subpackage(module: str) -> str:
+    """The subpackage of a module; empty for those at the top."""
     first = module.split(".")[1] if "." in module else ""
-    return first if first in ROOMS else ""
+    return first if first in SUBPACKAGES else ""
 
 
 def backward(graph: dict[str, set[str]]) -> list[str]:
-    """Imports from a room to one that comes after it, as ``module -> module``."""
-    order = {name: number for number, name in enumerate(("", *ROOMS))}
+    """Imports from a subpackage to one that comes after it, as ``module -> module``."""
+    order = {name: number for number, name in enumerate(("", *SUBPACKAGES))}
     return [
         f"{name} -> {other}"
         for name, others in graph.items()
         if name not in ("goeswith", "goeswith.__main__")  # public names; the program itself
         for other in sorted(others)
-        if order[room(other)] > order[room(name)]
+        if order[subpackage(other)] > order[subpackage(name)]
     ]
 
 
@@ -56,12 +56,12 @@ def circle(graph: dict[str, set[str]]) -> list[str]:
     return []
 
 
-def between_rooms(graph: dict[str, set[str]]) -> dict[str, dict[str, int]]:
-    """Room → the rooms that it imports from, with how many imports there are."""
-    counts: dict[str, dict[str, int]] = {name: {} for name in ROOMS}
+def between_subpackages(graph: dict[str, set[str]]) -> dict[str, dict[str, int]]:
+    """Subpackage → the subpackages that it imports from, with how many imports there are."""
+    counts: dict[str, dict[str, int]] = {name: {} for name in SUBPACKAGES}
     for name, others in graph.items():
         for other in others:
-            here, there = room(name), room(other)
+            here, there = subpackage(name), subpackage(other)
             if here and there and here != there:
                 counts[here][there] = counts[here].get(there, 0) + 1
     return counts

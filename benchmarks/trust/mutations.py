@@ -128,7 +128,7 @@ def targets(world: World) -> tuple[list[Target], list[Target]]:
         Target("index.json", index / "index.json", call(Index, index)),
         Target("grammar.json", index / "grammar.json", call(lambda: Index(index).grammar), sealed=True),
         Target("scale.json", index / "scale.json", call(lambda: Index(index).scale), sealed=True),
-        Target("taste.safetensors", index / "taste.safetensors", call(lambda: Index(index).taste), sealed=True),
+        Target("taste.safetensors", index / "taste.safetensors", call(lambda: Index(index).correction), sealed=True),
         Target("CSV tables", world.source / "items.csv", call(read_sheet, world.source / "items.csv")),
         Target("rule files", world.rules, call(read_rules, world.rules)),
         Target("recipes", world.recipe, call(read_recipe, world.recipe)),

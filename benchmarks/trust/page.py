@@ -48,8 +48,8 @@ def text(parts_run: Mapping[str, Part]) -> str:
     rows = [
         ["commands killed", f"{kills.kills.total():,}"],
         ["resumed to their end and compared", f"{kills.resumed.total():,}"],
-        ["half files under a final name", str(halves)],
-        ["other faults after a kill (not as without a kill, left behind, children that go on)",
+        ["half-written files under a final name", str(halves)],
+        ["other faults after a kill (other results, files left behind, children that go on)",
          str(len(kills.faults) - halves)],
         ["damaged inputs", f"{tried.inputs.total():,}"],
         ["tracebacks, internal errors, failures without a sentence", str(len(tried.tracebacks))],
@@ -59,7 +59,7 @@ def text(parts_run: Mapping[str, Part]) -> str:
         ["answers of 500 and above (other than the 503 of a busy service)", str(len(served.faults))],
         ["seconds of soak", f"{soaked.seconds:.0f}"],
         ["good requests in the soak", f"{soaked.good:,}"],
-        ["hang-ups and rubbish beside them", f"{soaked.others:,}"],
+        ["disconnections and malformed requests beside them", f"{soaked.others:,}"],
         ["good requests lost", str(soaked.lost)],
         ["slowest good answer, seconds", f"{soaked.slowest:.1f}"],
         ["seconds from SIGTERM in the middle of work to the end", f"{soaked.ending:.1f}"],
@@ -73,7 +73,7 @@ def text(parts_run: Mapping[str, Part]) -> str:
         "\n\n",
         markdown(["part", "seeds", "seconds", "goeswith"], runs),
         "\n\n## Kills\n\nA command is killed by SIGKILL up to five times at random moments, alone or with children, "
-        "and begun again. Its files must then be those of an undisturbed run, bit by bit, but for what a clock says; "
+        "and started again. Its files must then equal those of an undisturbed run, bit by bit, except for times; "
         "at no moment may a file under its final name be half written, and nothing may be left behind.\n\n",
         markdown(["command", "kills", "compared"],
                  [[name, f"{count:,}", f"{kills.resumed[name]:,}"] for name, count in sorted(kills.kills.items())]),

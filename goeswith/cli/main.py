@@ -26,7 +26,7 @@ INTERRUPTED = 130
 
 app = typer.Typer(
     name="goeswith",
-    help="Learn which clothes go together, measure it honestly, and use it on a catalogue.",
+    help="Learn which clothes go together, evaluate models of it, and complete looks from a catalogue.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
@@ -82,7 +82,7 @@ def goeswith(
         bool, typer.Option("--debug", envvar=DEBUG, help="Show the traceback of an error; goes before the command.")
     ] = False,
 ) -> None:
-    """Learn which clothes go together, measure it honestly, and use it on a catalogue."""
+    """Learn which clothes go together, evaluate models of it, and complete looks from a catalogue."""
     if debug:
         os.environ[DEBUG] = "1"
 
@@ -138,13 +138,13 @@ def curves(
     results: Annotated[
         Path | None, typer.Option(metavar="FOLDER", help="Also write curves-NAME.json and .svg into this folder.")
     ] = None,
-    jobs: Annotated[int | None, typer.Option(min=1, help="Processes side by side. Default: one per processor.")] = None,
+    jobs: Annotated[int | None, typer.Option(min=1, help="Parallel processes. Default: one per processor.")] = None,
     collect: Annotated[
         bool, typer.Option("--collect", help="Train nothing; make the tables from the runs that are finished.")
     ] = False,
     tiny: Annotated[bool, typer.Option("--tiny", help="Smoke test: one seed, one epoch, smallest sizes.")] = False,
 ) -> None:
-    """Measure what designers' knowledge is worth, by number of own outfits.
+    """Measure how much designers' outfits help a student, by number of its own outfits.
 
     Writes a figure, tables and results.json with intervals over seeds and outfits. Resumes if interrupted.
 

@@ -155,7 +155,7 @@ def _trusted(result: Result) -> str:
     by_group = ", by group (the largest is shown)" if result.get("by_group") else ""
     weights_text = ", ".join(f"{name} {weight:.1f}" for name, weight in weights.items())
     if "valid_auc" not in result:
-        return f"too few validation outfits to trust anybody; {weights_text}"
+        return f"too few validation outfits to fit the weights; {weights_text}"
     gain = result["valid_auc"] - result["likeness_auc"]
     return (
         f"weights{by_group}: {weights_text}; validation exhaustive AUC {result['valid_auc']:.4f}, "

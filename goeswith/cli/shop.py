@@ -231,9 +231,10 @@ def looks(
     short = ""
     if fewer:
         none = sum(not looks for looks in made.values())
-        some = f", {none:,} of them none" if none and per > 1 else ""
+        some = f" ({none:,} have none)" if none and per > 1 else ""
         short = (
-            f"; {fewer:,} of {len(made):,} items have fewer than {per}{some}: too little fits that is not offered a lot"
+            f"; {fewer:,} of {len(made):,} items have fewer than {per} looks{some}: too few items fit that are not "
+            f"offered often already (--cap)"
         )
     typer.echo(f"{spread_of(stylist, chosen)}{short}")
 

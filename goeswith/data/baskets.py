@@ -69,7 +69,7 @@ def gather(
         skip_bad: continue if a table gives no outfit.
 
     Raises:
-        DataError: a table is missing or of another form, or no outfit follows from it.
+        DataError: a table is missing or of another form, or no outfit can be made from it.
     """
     ids_known = ids_of(items, item_of)
     groups = dict(items.select("item_id", "group").iter_rows())
@@ -81,9 +81,7 @@ def gather(
         more = read_sets(tables[0], ids_known) if name == "sets" else read_baskets(tables, ids_known, groups, name)
         if more.outfits.is_empty() and not skip_bad:
             why = "; ".join(f"{count:,} {reason}" for reason, count in more.skipped.items() if count)
-            raise DataError(
-                f"{tables[0]}: not one outfit follows from it ({why or 'it is empty'}); correct it, {GO_ON}"
-            )
+            raise DataError(f"{tables[0]}: no outfit can be made from it ({why or 'it is empty'}); correct it, {GO_ON}")
         made = Made(
             pl.concat([made.outfits, more.outfits]),
             made.skipped | more.skipped,
@@ -171,8 +169,8 @@ def outfits_of(lines: pl.DataFrame, group_of: Mapping[str, str], source: str) ->
     outfits = outfits.with_columns(source=pl.lit(source), weight=1 - (-pl.col("excess")).exp())
     baskets = lines["basket"].n_unique()
     notes = [
-        f"{source}: {len(outfits):,} outfits from {baskets:,} baskets; two items go together that are bought together "
-        f"more often than by chance, which {len(good):,} of {len(pairs):,} pairs are"
+        f"{source}: {len(outfits):,} outfits from {baskets:,} baskets; two items go together if they are bought "
+        f"together more often than by chance, as {len(good):,} of {len(pairs):,} pairs are"
     ]
     skipped = {f"{source}: baskets in which no two items go together": baskets - len(outfits)}
     return Made(outfits.select(*EMPTY), skipped, notes)

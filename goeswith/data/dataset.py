@@ -20,6 +20,7 @@ import polars as pl
 
 from goeswith import __version__, schemas
 from goeswith.data.catalogue import Catalogue
+from goeswith.data.import_report import ImportReport
 from goeswith.data.mapping import FILE as MAPPING
 from goeswith.data.mapping import Mapping, write_mapping
 from goeswith.data.outfits import Outfits
@@ -27,7 +28,6 @@ from goeswith.data.picture_hashes import PictureHashes
 from goeswith.data.questions import write_questions
 from goeswith.data.saved_looks import FILE as PREFERENCES
 from goeswith.data.splits import assign_splits, empty_splits, remember
-from goeswith.data.understood import Understood
 from goeswith.errors import DataError
 from goeswith.files import fresh_folder, read_json, read_table, sha256
 
@@ -49,7 +49,7 @@ class Imported:
     options: of the layout, as text, that are kept likewise.
     addresses: item id → address of a picture that is to be downloaded; see `goeswith.data.download`.
     allow_private: whether that may be an address in a private network.
-    understood: what the reader made of a shop's export, to be shown.
+    report: what the reader made of a shop's export, to be shown.
     preferences: looks that people preferred to others, see `goeswith.data.saved_looks.preferences`.
     """
 
@@ -66,7 +66,7 @@ class Imported:
     options: dict[str, str] = field(default_factory=dict)
     addresses: dict[str, str] = field(default_factory=dict)
     allow_private: bool = False
-    understood: Understood | None = None
+    report: ImportReport | None = None
     preferences: pl.DataFrame | None = None
 
 
@@ -218,9 +218,9 @@ def fill(
         "groups": imported.groups,
         "checksums": checksums,
     }
-    if imported.understood is not None:
+    if imported.report is not None:
         mapping = Mapping(layout, imported.columns, imported.groups, imported.options)
-        write_mapping(folder / MAPPING, mapping, imported.understood.taken)
+        write_mapping(folder / MAPPING, mapping, imported.report.taken)
     (folder / "dataset.json").write_text(json.dumps(info, indent=2) + "\n")
 
 

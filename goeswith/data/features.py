@@ -205,8 +205,8 @@ def feature_paths(dataset: Dataset, encoder: str | None = None) -> list[Path]:
         vectors = [name for name in encoders if name not in (TOKENS, WORD_IDS)]
         if not vectors:
             raise DataError(
-                f"{dataset.path} has only numbers of words ({there}); run goeswith encode {dataset.path}, or name "
-                "those that are wanted: --encoder"
+                f"{dataset.path} has only words by number ({there}); run goeswith encode {dataset.path}, or choose "
+                "features with --encoder"
             )
         return feature_paths(dataset, "+".join(vectors))
     return paths

@@ -106,8 +106,8 @@ def import_data(
             done = Updated(create(imported, dest, layout=layout, name=name, seed=seed or 0), new=True)
     mapped = ", ".join(f"{field}={header}" for field, header in remembered.items())
     lines = [f"columns mapped as before: {mapped}"] if remembered else []
-    if imported.understood is not None and not done.unchanged:
-        lines += imported.understood.lines
+    if imported.report is not None and not done.unchanged:
+        lines += imported.report.lines
     lines += [*downloads, *done.lines]
     if not done.unchanged:
         lines += describe(done.dataset.info["split_report"])
@@ -125,7 +125,7 @@ def preview(layout: str, source: Path, options: dict[str, Any] | None = None) ->
     layout = _layout(layout, source, None)
     with tempfile.TemporaryDirectory() as work:
         imported = read(layout, source, workdir=Path(work), **(options or {}))
-    lines = list(imported.understood.lines) if imported.understood else []
+    lines = list(imported.report.lines) if imported.report else []
     lines.append(f"{len(imported.items):,} items, {len(imported.images):,} pictures, {len(imported.outfits):,} outfits")
     if imported.addresses:
         lines.append(f"{len(set(imported.addresses.values())):,} pictures to download")

@@ -26,7 +26,9 @@ def parse_keys(text: str) -> tuple[str, ...]:
     keys = tuple(key.strip() for key in text.split(","))
     for key in keys:
         if not _KEY.fullmatch(key):
-            raise ConfigError(f"{key!r} is no key; write a column, or a part of one such as id[:2] or collection[-4:]")
+            raise ConfigError(
+                f"{key!r} is not a key; write a column, or a part of one such as id[:2] or collection[-4:]"
+            )
     if len(set(keys)) < len(keys):
         raise ConfigError(f"{text!r} names a key twice; name each once")
     return keys

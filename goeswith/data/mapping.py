@@ -68,5 +68,5 @@ def read_mapping(path: Path) -> Mapping:
             raise DataError(f'{path}: [{name}] is not made of lines like name = "text"; correct it')
     invalid = [category for category, group in tables["groups"].items() if group not in GROUPS]
     if invalid:
-        raise DataError(f"{path}: {invalid[0]!r} is put in no group that there is; groups are {', '.join(GROUPS)}")
+        raise DataError(f"{path}: {invalid[0]!r} has an unknown group; groups are {', '.join(GROUPS)}")
     return Mapping(str(document.get("layout", "")), **tables)

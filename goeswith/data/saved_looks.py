@@ -2,7 +2,7 @@
 
 A pair of a preference is two outfits, of which somebody chose the one and not the other:
 
-    rejected  a rejected look, beside each approved one for the same product; beside none, it is worse than worn outfits
+    rejected  a rejected look, beside each approved one for the same product; beside none, it is worse than real outfits
     changed   an approved look, and what it was before somebody exchanged pieces of it or had it made again
     compared  the look that was chosen, and each of those beside it
 """

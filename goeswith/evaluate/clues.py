@@ -88,7 +88,7 @@ def _lifts(codes: np.ndarray, pairs: tuple[np.ndarray, np.ndarray]) -> PairValue
 
 
 @dataclass(frozen=True)
-class Weighed:
+class WeightedClues:
     """Clues that are added up, each times its weight (K,)."""
 
     clues: Sequence[Clue]

@@ -16,7 +16,7 @@ from goeswith.data.questions import read_questions
 from goeswith.errors import ConfigError, DataError
 from goeswith.evaluate.audit import LEAK, floor_reports, is_floor, yardsticks
 from goeswith.evaluate.evaluate import Report, answer, compare, report
-from goeswith.evaluate.external import Outside, read_answers
+from goeswith.evaluate.external import ExternalScores, read_answers
 from goeswith.evaluate.reliability import Reliability, calibrated
 from goeswith.evaluate.retrieval_report import survey
 from goeswith.models import Scorer
@@ -42,7 +42,7 @@ class Evaluation:
     compared: list[Difference]
     reports: dict[str, list[Report]]
     calibration: dict[str, Reliability]
-    outside: list[Outside]
+    outside: list[ExternalScores]
     notes: dict[str, str]
 
     def to_json(self) -> str:

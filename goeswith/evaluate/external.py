@@ -25,7 +25,7 @@ KEYS = {"candidate": pl.String(), "place": pl.Int64()}
 
 
 @dataclass(frozen=True)
-class Outside:
+class ExternalScores:
     """What a file of scores says of some question files.
 
     answers: one a question file, in their order; a missing score is NaN. counts: what is wrong → how many scores or
@@ -40,7 +40,7 @@ class Outside:
 
 def read_answers(
     path: Path | str, question_sets: Sequence[Questions], *, name: str | None = None, allow_incomplete: bool = False
-) -> Outside:
+) -> ExternalScores:
     """Read a file of scores and put each to the question and candidate that it is of.
 
     What is wrong is counted: ``missing`` (scores that no row gives), ``not finite`` (rows whose score is empty, NaN
@@ -91,7 +91,7 @@ def read_answers(
     ends = np.cumsum([questions.score_offsets[-1] for questions in question_sets])
     name = name or path.stem
     answers = [Answers(name, *part) for part in zip(question_sets, np.split(scores, ends[:-1]), strict=True)]
-    return Outside(path, name, answers, {fault: len(rows) for fault, rows in faults.items()})
+    return ExternalScores(path, name, answers, {fault: len(rows) for fault, rows in faults.items()})
 
 
 def _read_table(path: Path) -> tuple[pl.DataFrame, str]:

@@ -20,7 +20,7 @@ FIRST, TOP = 1, 10
 """Lengths of the lists whose offers are counted."""
 
 Correction = Callable[[Scored], np.ndarray]
-"""Scored gaps → other scores (g, m) of the same candidates, see `goeswith.evaluate.habits`."""
+"""Scored gaps → other scores (g, m) of the same candidates, see `goeswith.evaluate.training_counts`."""
 
 
 @dataclass(frozen=True)

@@ -19,10 +19,10 @@ from goeswith.data.positions import Positions, list_positions
 from goeswith.evaluate.evaluate import Report, summarise
 from goeswith.evaluate.exhaustive import exhaustive_auc
 from goeswith.evaluate.gaps import Gaps, draw_gaps, group_pools
-from goeswith.evaluate.habits import Habits, hubs_of
 from goeswith.evaluate.reranking import Reranking, Setting, fit, together
 from goeswith.evaluate.retrieval import RetrievalResult, retrieve
 from goeswith.evaluate.shortlist_fit import fit_shortlist
+from goeswith.evaluate.training_counts import TrainingCounts, hubs_of
 from goeswith.models import Scorer
 from goeswith.scores import Score
 
@@ -57,9 +57,9 @@ class RetrievalQuestions:
     validation: Mapping[str, Gaps]
 
     @cached_property
-    def habits(self) -> Habits:
+    def counts(self) -> TrainingCounts:
         """What the training outfits say of items."""
-        return Habits.learn(self.dataset)
+        return TrainingCounts.learn(self.dataset)
 
     @cached_property
     def signed(self) -> dict[tuple[str, str], str]:
@@ -145,7 +145,7 @@ def measure(scorer: Scorer, questions: RetrievalQuestions, *, fitted: bool = Fal
     fits, hubs = fitted_to(scorer, questions) if fitted else ({}, np.empty(0))
     retrieved = {}
     for task, gaps in questions.gaps.items():
-        corrections = [questions.habits.correction(settings[task], gaps, hubs) for settings in fits.values()]
+        corrections = [questions.counts.correction(settings[task], gaps, hubs) for settings in fits.values()]
         retrieved[task] = retrieve(scorer, gaps, [None, *corrections])
     reports = []
     for number, name in enumerate(("", *fits)):
@@ -172,8 +172,8 @@ def fitted_to(scorer: Scorer, questions: RetrievalQuestions) -> tuple[dict[str, 
     """
     if not questions.validation:
         return {}, np.zeros(len(questions.dataset.catalogue))
-    hubs, habits = hubs_of(scorer, questions.training), questions.habits
-    blocks, scales = together({task: habits.judged(scorer, gaps, hubs) for task, gaps in questions.validation.items()})
+    hubs, counts = hubs_of(scorer, questions.training), questions.counts
+    blocks, scales = together({task: counts.judged(scorer, gaps, hubs) for task, gaps in questions.validation.items()})
     settings: tuple[Setting, ...] = (fit(blocks, betas=(0.0,), gammas=(0.0,)), fit_shortlist(blocks))
     fits = {
         name: {task: setting.scaled(scale) for task, scale in scales.items()}

@@ -145,7 +145,7 @@ def insights(run: Run, dataset: Dataset, questions: Questions | None = None, *, 
     if not len(table):
         raise DataError(
             f"none of the {len(rules)} rules of {run.path} is active in any of the {answered.sum()} answered questions "
-            f"of {source}: a rule is where one of the two candidates makes its pair; "
+            f"of {source}: a rule is active if just one of the two candidates completes its pair; "
             f"look at them with: goeswith rules check {run.path / 'rules.toml'} {dataset.path}"
         )
     active = table["question"].unique().sort().to_numpy()

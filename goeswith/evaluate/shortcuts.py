@@ -19,7 +19,7 @@ from goeswith.data.freeze import make_questions
 from goeswith.data.negatives import is_matched
 from goeswith.data.outfits import Outfits
 from goeswith.data.questions import Questions
-from goeswith.evaluate.clues import Clue, Weighed, clue_values, clues
+from goeswith.evaluate.clues import Clue, WeightedClues, clue_values, clues
 from goeswith.evaluate.evaluate import Answers
 from goeswith.evaluate.measures import MEASURES
 from goeswith.evaluate.records import Records, records_of
@@ -152,7 +152,7 @@ class RecordsFloor:
         return self._scorer(self.shortcuts.fitted_to(questions, self.ids))
 
     def _scorer(self, fitted: Fitted) -> PairFloor:
-        return PairFloor(self.name, Weighed(self.shortcuts.clues, fitted.weights))
+        return PairFloor(self.name, WeightedClues(self.shortcuts.clues, fitted.weights))
 
 
 class ClueScore(NamedTuple):

@@ -22,8 +22,8 @@ from goeswith.evaluate.audit import audit, yardsticks
 from goeswith.evaluate.evaluate import Report, answer, report
 from goeswith.evaluate.reliability import calibrated
 from goeswith.evaluate.showcase import blanks, extremes
-from goeswith.experiments.clock import Clock
 from goeswith.experiments.demo_experiments import ALONE, ENCODER, TEACHERS, TOWERS, conclusion, demo_recipe, pairings
+from goeswith.experiments.progress_log import ProgressLog
 from goeswith.experiments.recipes import Experiment
 from goeswith.experiments.report import Findings, page
 from goeswith.experiments.results import Outcome, Row, Scoreboard, measure, measure_floors
@@ -63,35 +63,35 @@ def demo(out: Path, *, outfits: int, seed: int, say: Callable[[str], None]) -> P
     if finished(out, {"outfits": outfits, "seed": seed}):
         say(f"{out} holds this demo already; remove {out / 'report.html'} to measure again")
         return out / "report.html"
-    clock = Clock(say, STAGES)
-    clock.stage("generate a wardrobe, with outfits by designers and by users")
-    drawn = _draw(out, outfits, seed, clock)
-    clock.stage(f"encode ({ENCODER})")
-    clock.note(str(encode(drawn, ENCODER, progress=clock.progress("items"))))
+    log = ProgressLog(say, STAGES)
+    log.stage("generate a wardrobe, with outfits by designers and by users")
+    drawn = _draw(out, outfits, seed, log)
+    log.stage(f"encode ({ENCODER})")
+    log.note(str(encode(drawn, ENCODER, progress=log.progress("items"))))
     dataset = Dataset(f"{drawn.path}#users")
     features = load_features(dataset, ENCODER)
-    clock.stage("freeze questions about the users' outfits, and look for shortcuts in them")
-    files = _freeze(dataset, seed, clock)
+    log.stage("freeze questions about the users' outfits, and look for shortcuts in them")
+    files = _freeze(dataset, seed, log)
     audited = audit(dataset, files, features)
     for file, sentence in audited.verdicts.items():
-        clock.note(f"{file}: {sentence}")
+        log.note(f"{file}: {sentence}")
 
-    clock.stage("train: two towers; ADD-GNN alone, taught by designers, and taught by chance")
+    log.stage("train: two towers; ADD-GNN alone, taught by designers, and taught by shuffled pairs")
     recipe = demo_recipe(drawn.path, seed)
     planned = {experiment: training for (experiment, _), training in trainings(recipe, out).items()}
     lessons = _lessons(planned)
-    outcomes = {training: _trained(name, training, clock) for name, training in lessons.items()}
-    outcomes |= {training: _trained(each.name, training, clock) for each, training in planned.items()}
+    outcomes = {training: _trained(name, training, log) for name, training in lessons.items()}
+    outcomes |= {training: _trained(each.name, training, log) for each, training in planned.items()}
     runs = {each.name: Run(training.out) for each, training in planned.items()}
 
     models = [each for each in planned if each.kind == "model"]
     best = max(models, key=lambda each: outcomes[planned[each]].valid_auc).name
-    clock.stage(f"index the wardrobe and complete looks ({best}, the best on validation)")
-    index = build_index(runs[best], dataset, out / "index", say=clock.note)
+    log.stage(f"index the wardrobe and complete looks ({best}, the best on validation)")
+    index = build_index(runs[best], dataset, out / "index", say=log.note)
     looks = completed(index, dataset, seed)
-    clock.note(f"{len(looks)} looks")
+    log.note(f"{len(looks)} looks")
 
-    clock.stage("measure")
+    log.stage("measure")
     questions = [read_questions(file, dataset.catalogue) for file in files]
     floors = yardsticks(dataset, features)
     oracle = floors.pop("ceiling")
@@ -109,7 +109,7 @@ def demo(out: Path, *, outfits: int, seed: int, say: Callable[[str], None]) -> P
         compared = [line.to_dict() for comparison in board.comparisons for line in comparison.lines]
         partial.write_text(json.dumps({"verdict": sentence, "lines": lines, "compared": compared}, indent=2) + "\n")
 
-    clock.stage("write the report")
+    log.stage("write the report")
     likes, dislikes = extremes(scorers[best], dataset)
     right, wrong = blanks(*headline_answers(rows, scorers[best], questions, dataset), seed=seed)
     findings = Findings(
@@ -140,7 +140,7 @@ def demo(out: Path, *, outfits: int, seed: int, say: Callable[[str], None]) -> P
         commands=[*_commands(out, outfits, seed), *(training.command for training in outcomes)],
     )
     written = page(dataset, findings, out / "report.html", heading="What goes with what, on a generated wardrobe")
-    clock.note(f"{written} ({written.stat().st_size / 1e6:.1f} MB): open it in a browser")
+    log.note(f"{written} ({written.stat().st_size / 1e6:.1f} MB): open it in a browser")
     titles = dataset.catalogue.items["title"]
     say("\n" + "\n".join(f"Look {at}: {' + '.join(titles[row] for row in look)}" for at, look in enumerate(looks, 1)))
     say(f"\n{sentence}\n")
@@ -153,7 +153,7 @@ def finished(out: Path, described: Mapping[str, Any]) -> bool:
     return all(file.is_file() for file in files) and read_json(files[0], dict) == described
 
 
-def _draw(out: Path, outfits: int, seed: int, clock: Clock) -> Dataset:
+def _draw(out: Path, outfits: int, seed: int, log: ProgressLog) -> Dataset:
     """The sample in `out`, drawn now where it is not there yet."""
     wanted, described, folder = {"outfits": outfits, "seed": seed}, out / "demo.json", out / "sample"
     names = {path.name for path in out.iterdir() if not path.name.startswith(".")} if out.is_dir() else set()
@@ -164,7 +164,7 @@ def _draw(out: Path, outfits: int, seed: int, clock: Clock) -> Dataset:
             raise DataError(
                 f"{folder} holds a sample of {stored}, not of {wanted}; choose another --out or remove {out}"
             )
-        clock.note(f"{folder} is there already")
+        log.note(f"{folder} is there already")
         return Dataset(folder)
     with fresh_file(described) as partial:
         partial.write_text(json.dumps(wanted) + "\n")
@@ -172,7 +172,7 @@ def _draw(out: Path, outfits: int, seed: int, clock: Clock) -> Dataset:
     with tempfile.TemporaryDirectory(dir=out, prefix=".sample.") as workdir:
         imported = read(
             "sample", None, workdir=Path(workdir), outfits=outfits, items=_items(outfits), seed=seed,
-            progress=clock.progress("items drawn"),
+            progress=log.progress("items drawn"),
         )  # fmt: skip
         return create(imported, folder, layout="sample", seed=seed)
 
@@ -182,14 +182,14 @@ def _items(outfits: int) -> int:
     return max(SMALLEST_ITEMS, outfits // 6)
 
 
-def _freeze(dataset: Dataset, seed: int, clock: Clock) -> list[Path]:
+def _freeze(dataset: Dataset, seed: int, log: ProgressLog) -> list[Path]:
     """The files of test questions."""
     frozen = freeze(
         dataset.catalogue, dataset.outfits, dataset.path / "questions",
         dataset=dataset.name, seed=seed, prefix=dataset.outfit_source,
     )  # fmt: skip
     written = [file for file in frozen if file.questions]
-    clock.note(f"{sum(file.questions for file in written):,} questions in {len(written)} files")
+    log.note(f"{sum(file.questions for file in written):,} questions in {len(written)} files")
     return [file.path for file in written if "-test-" in file.path.name]
 
 
@@ -198,10 +198,10 @@ def _lessons(planned: Mapping[Experiment, Training]) -> dict[str, Training]:
     return {TEACHERS[each.teacher]: training.lesson for each, training in planned.items() if training.lesson}
 
 
-def _trained(name: str, training: Training, clock: Clock) -> Outcome:
+def _trained(name: str, training: Training, log: ProgressLog) -> Outcome:
     """A training, done here and now; a finished one is taken as it is."""
     done = outcome(training.run())
-    clock.note(f"{name}: {done}")
+    log.note(f"{name}: {done}")
     return done
 
 

@@ -16,9 +16,9 @@ from goeswith.errors import DataError
 from goeswith.evaluate.audit import audit, yardsticks
 from goeswith.evaluate.reliability import calibrated
 from goeswith.evaluate.showcase import blanks, extremes
-from goeswith.experiments.clock import Clock
 from goeswith.experiments.demo import completed, finished, headline_answers
 from goeswith.experiments.demo_experiments import ENCODER, PICTURES
+from goeswith.experiments.progress_log import ProgressLog
 from goeswith.experiments.report import Findings, page
 from goeswith.experiments.results import measure, measure_floors
 from goeswith.experiments.trainings import outcome
@@ -47,7 +47,7 @@ def demo(data: str, out: Path, *, seed: int, say: Callable[[str], None]) -> Path
     Raises:
         DataError: there is no such data set, or it has no outfits to learn from or be asked about.
     """
-    dataset, clock = Dataset(data), Clock(say, STAGES)
+    dataset, log = Dataset(data), ProgressLog(say, STAGES)
     for split in ("train", "valid", "test"):
         dataset.outfits.split(split)  # told before anything is computed
     described = {"data": dataset.fingerprint, "source": dataset.outfit_source, "seed": seed}
@@ -55,30 +55,30 @@ def demo(data: str, out: Path, *, seed: int, say: Callable[[str], None]) -> Path
         say(f"{out} holds this demo already; remove {out / 'report.html'} to measure again")
         return out / "report.html"
     with sole(out, "another demo is running in"):
-        written = _demo(dataset, data, out, seed, clock)
+        written = _demo(dataset, data, out, seed, log)
         with fresh_file(out / "demo.json") as partial:
             partial.write_text(json.dumps(described) + "\n")
     return written
 
 
-def _demo(dataset: Dataset, data: str, out: Path, seed: int, clock: Clock) -> Path:
-    encoder = _encoded(dataset, clock)
+def _demo(dataset: Dataset, data: str, out: Path, seed: int, log: ProgressLog) -> Path:
+    encoder = _encoded(dataset, log)
     features = load_features(dataset, encoder)
-    clock.stage("test questions")
+    log.stage("test questions")
     files = _question_files(dataset, seed)
-    clock.note(", ".join(file.stem for file in files))
-    clock.stage("audit: check the questions for shortcuts")
+    log.note(", ".join(file.stem for file in files))
+    log.stage("audit: check the questions for shortcuts")
     audited = audit(dataset, files, features)
     for file, sentence in audited.verdicts.items():
-        clock.note(f"{file}: {sentence}")
-    clock.stage(f"train {DEFAULT}")
+        log.note(f"{file}: {sentence}")
+    log.stage(f"train {DEFAULT}")
     run = train(DEFAULT, dataset, out / "run", settings=[f"seed={seed}"], encoder=encoder)
     trained = outcome(run)
-    clock.note(str(trained))
-    clock.stage("index")
-    index = build_index(run, dataset, out / "index", say=clock.note)
+    log.note(str(trained))
+    log.stage("index")
+    index = build_index(run, dataset, out / "index", say=log.note)
 
-    clock.stage("measure and report")
+    log.stage("measure and report")
     questions = [read_questions(file, dataset.catalogue) for file in files]
     scorer = run.scorer(dataset, features)
     rows = [
@@ -103,22 +103,22 @@ def _demo(dataset: Dataset, data: str, out: Path, seed: int, clock: Clock) -> Pa
         commands=[shlex.join(["goeswith", "demo", "--data", data, "--out", str(out), "--seed", str(seed)])],
     )
     written = page(dataset, findings, out / "report.html")
-    clock.note(str(written))
+    log.note(str(written))
     return written
 
 
-def _encoded(dataset: Dataset, clock: Clock) -> str:
+def _encoded(dataset: Dataset, log: ProgressLog) -> str:
     """The encoders whose features are there, or are made now: of pictures and of words, where there are any."""
     there = sorted(path.stem for path in (dataset.path / "features").glob("*.safetensors"))
     present = [name for name in there if name not in (TOKENS, WORD_IDS)]
     if present:
         encoder = load_features(dataset).encoder
-        clock.stage(f"features of {encoder} are there")
+        log.stage(f"features of {encoder} are there")
         return encoder
     encoders = [*([PICTURES] if dataset.catalogue.items["image"].count() else []), ENCODER]
-    clock.stage(f"encode ({'+'.join(encoders)})")
+    log.stage(f"encode ({'+'.join(encoders)})")
     for encoder in encoders:
-        clock.note(f"{encoder}: {encode(dataset, encoder, progress=clock.progress('items'))}")
+        log.note(f"{encoder}: {encode(dataset, encoder, progress=log.progress('items'))}")
     return "+".join(encoders)
 
 

@@ -20,9 +20,9 @@ from goeswith.tables import OFFERS, chance, interval, markdown, retrieval_table,
 
 MARKS = (
     f"Marks: {ABOVE} above the strongest floor of the column, {BELOW} below it, {BEATEN} below its best model (bold, "
-    "where there are two or more); a floor without a number in the column has no say in it. Paired by "
+    "where there are two or more); a floor without a number in the column is left out. Paired by "
     f"question, bootstrap over outfits and seeds, p < {ALPHA} after Holm's correction for the rows of the column. A "
-    f"floor of {LEAK} or more is no mark: something gives the answers away, see goeswith audit. The best model is "
+    f"floor of {LEAK} or more is left out: something gives the answers away, see goeswith audit. The best model is "
     "chosen by the same questions, which flatters it a little; the comparisons below are those of the recipe."
 )
 """What the marks of the first table say."""

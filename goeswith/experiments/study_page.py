@@ -61,7 +61,7 @@ def _panel(axes: Axes, results: dict[str, Any], arms: list[str], looks: dict[str
     axes.set_xticks(range(len(sizes)), [outfits_text(size) for size in sizes])
     axes.set_xlim(-0.35, len(sizes) - 0.65)
     axes.set_ylim(min(ends) - 0.005, max(ends) + 0.005)
-    axes.set_xlabel("own training outfits")
+    axes.set_xlabel("the student's training outfits")
     axes.set_ylabel("exhaustive AUC")
     axes.grid(axis="y", color=QUIET, alpha=0.2, linewidth=0.6)
     axes.legend(frameon=False, fontsize=7, handlelength=3.5, loc="center left", bbox_to_anchor=(1.0, 0.5))
@@ -95,7 +95,7 @@ def section(results: dict[str, Any], figure: str) -> str:
             *verdict(results),
             *lacking(results),
             "",
-            "Exhaustive AUC with its 95 % interval over outfits and seeds, by number of own training outfits:",
+            "Exhaustive AUC with its 95 % interval over outfits and seeds, by number of student training outfits:",
             "",
             markdown(["arm", *map(outfits_text, sizes)], rows),
             "Differences, paired; p after Holm's correction for all of them:",

@@ -160,7 +160,7 @@ class Towers(Searchable, Protocol):
 
 
 @runtime_checkable
-class Remembering(Protocol):
+class ItemMemory(Protocol):
     """A model that knows items again, which takes as long as half of a step's draws: a training looks it up once."""
 
     def remembered(self, features: Tensor, categories: Tensor) -> Tensor:

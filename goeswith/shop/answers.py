@@ -12,9 +12,9 @@ from goeswith.errors import CatalogueError
 from goeswith.shop.index import Index
 
 VERDICTS = {"strong": 50.0, "fine": 20.0, "weak": 0.0}
-"""Verdict → the least percentile that it takes: half of all worn outfits are strong, a fifth is weak."""
+"""Verdict → the least percentile that it takes: half of all real outfits are strong, a fifth is weak."""
 CHANCE = 0.55
-"""A model that puts a worn outfit above its corruption less often than this has no verdict."""
+"""A model that puts a real outfit above its corruption less often than this has no verdict."""
 
 
 @dataclass(frozen=True)
@@ -24,8 +24,8 @@ class Look:
     added: which of the items were found, in the order of the slots. score: of the full model, higher = better.
     findings: what keeps it from being an outfit, such as ``needs a top``, see `goeswith.shop.grammar`.
     probability, percentile: see `goeswith.evaluate.calibration.Scale`; None without one, and with findings.
-    verdict: ``strong``, ``fine`` or ``weak`` among worn outfits of its size, ``unsure`` where the model hardly tells
-    worn outfits from mixed ones, ``incomplete`` with findings, empty without a scale. price: of all items, None where
+    verdict: ``strong``, ``fine`` or ``weak`` among real outfits of its size, ``unsure`` where the model hardly tells
+    real outfits from mixed ones, ``incomplete`` with findings, empty without a scale. price: of all items, None where
     one has no price. notes: what the one who asked should know, such as ``only 3 bags fit the filters``.
     """
 
@@ -130,7 +130,7 @@ def list_of(findings: Sequence[str]) -> str:
 
 
 def verdict(index: Index, percentile: float | None) -> str:
-    """A place among worn outfits in a word, see `Look`."""
+    """A place among real outfits in a word, see `Look`."""
     if percentile is None or math.isnan(percentile) or index.scale is None:
         return ""
     if index.scale.auc < CHANCE:

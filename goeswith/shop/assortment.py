@@ -205,7 +205,8 @@ class Assortment:
     ) -> tuple[Template, list[str]]:
         """What each slot beside some items may be filled with, and notes of those that nothing fits.
 
-        coherent: only with items of the outfit's season and gender. popularity: see `goeswith.shop.taste.Taste.bonus`.
+        coherent: only with items of the outfit's season and gender.
+        popularity: see `goeswith.shop.score_correction.ScoreCorrection.bonus`.
 
         Raises:
             CatalogueError: an unknown slot, filters that contradict one, nothing that fits, or a budget below the
@@ -222,10 +223,10 @@ class Assortment:
             fitting = self._fitting(inside, filters, rows, coherent, budget)
             if not len(fitting):
                 why = self._why_none([inside], filters, rows, coherent, budget)
-                none = f"thin: no {slot} fits the filters{_or_season(coherent)}, so the look has none"
+                none = f"not enough items: no {slot} fits the filters{_or_season(coherent)}, so the look has none"
                 notes.append(f"{none}; {why}" if why else none)
             elif not _has_room(shelf.products, [*allowed, fitting]):
-                notes.append(f"thin: no further {slot} fits the filters, so the look has one less")
+                notes.append(f"not enough items: no further {slot} fits the filters, so the look has one item fewer")
             else:
                 allowed.append(fitting)
         if not allowed:
@@ -244,7 +245,7 @@ class Assortment:
             budget,
             kinds=self._small if set(slots) <= set(WORN) else None,
             bonus=bonus,
-            units=None if self.index.taste is None else self.index.taste.units(),
+            units=None if self.index.correction is None else self.index.correction.units(),
             order=order,
             filters=filters.spelled(shelf),
         )
@@ -273,13 +274,13 @@ class Assortment:
     def _worth(self, rows: np.ndarray, popularity: float | None) -> tuple[np.ndarray | None, np.ndarray | None]:
         """(U,) of every item, what it is worth beside some items where it is chosen and where it is put in order.
 
-        See `goeswith.shop.taste`; None where the first holds for both, or there is no taste.
+        See `goeswith.shop.score_correction`; None where the first holds for both, or there is no correction.
         """
-        taste = self.index.taste
-        if taste is None:
+        correction = self.index.correction
+        if correction is None:
             return None, None
-        bonus, order = taste.bonus(popularity), taste.order if popularity is None else None
-        wanted = taste.wanted(self.index.kinds[rows])
+        bonus, order = correction.bonus(popularity), correction.order if popularity is None else None
+        wanted = correction.wanted(self.index.kinds[rows])
         if wanted is None:
             return bonus, order
         lifts = wanted[self.index.kinds[: self.index.size]]

@@ -28,9 +28,9 @@ from goeswith.shop import approximate
 from goeswith.shop.grammar import Grammar
 from goeswith.shop.index import FORMAT, Index
 from goeswith.shop.indexed_items import Intake
+from goeswith.shop.score_correction import ScoreCorrection
 from goeswith.shop.shards import Updated, digest, encode, keys, old_states
 from goeswith.shop.states import read_states, write_states
-from goeswith.shop.taste import Taste
 from goeswith.train.export import save
 from goeswith.train.run import HELD_OUT, Run
 from goeswith.train.scorers import RunScorer
@@ -265,13 +265,13 @@ def _fit(intake: Intake, folder: Path, build: str, say: Callable[[str], None] | 
     if scale is not None:
         (folder / "scale.json").write_text(scale.to_json() + "\n")
     servable = intake.present & (intake.codes != len(intake.run.vocabulary.categories))
-    taste = Taste.fit(scorer, dataset, servable[scorer.row_of])
-    if taste is not None:
+    correction = ScoreCorrection.fit(scorer, dataset, servable[scorer.row_of])
+    if correction is not None:
         if scorer is not served:
-            taste = taste.of(served, dataset, servable[served.row_of])
-        taste.in_order(intake.order).save(folder / "taste.safetensors")
+            correction = correction.of(served, dataset, servable[served.row_of])
+        correction.in_order(intake.order).save(folder / "taste.safetensors")
         if say:
-            say(str(taste))
+            say(str(correction))
 
 
 def _scorer_of(run: Run, dataset: Dataset, folder: Path) -> RunScorer:

@@ -29,7 +29,7 @@ EFFECTS = {
     "brand": "passes no brand filter",
     "season": "offered in every season",
     "gender": "offered to everybody",
-    "stock": "never offered where only what is in stock is",
+    "stock": "never offered where only items in stock are",
     "link": "cannot be linked to from a look",
 }
 """Column → what becomes of an item that lacks it, where pictures and words are encoded."""
@@ -91,7 +91,7 @@ class CatalogueReport:
             lines.append(f"items are judged by {' and '.join(self.encoders)}, unless you name other encoders")
         if self.missing:
             rows = [[part.column, f"{part.items:,}", f"{part.looks:.0%}", part.effect] for part in self.missing]
-            lines += ["", *plain(["missing", "items", "of looks", "such an item is"], rows).splitlines()]
+            lines += ["", *plain(["missing", "items", "share of looks", "effect on these items"], rows).splitlines()]
         lines += [
             "",
             f"{len(self.same_pictures):,} pictures are shared by several products (compared by {self.compared})",
@@ -162,7 +162,7 @@ def unusable(catalogue: Catalogue, featureless: Mapping[str, np.ndarray]) -> dic
         reasons[f"have no {READS[encoder]} that {encoder} can encode"] = rows & ~unfit
         unfit = unfit | rows
     groups = np.where(unfit, "other", items["group"].fill_null("other").to_numpy())
-    reasons["find no items for the rest of a look in their season and gender"] = ~_completed(goods, groups) & ~unfit
+    reasons["have no items for the rest of a look in their season and gender"] = ~_completed(goods, groups) & ~unfit
     ids = items["item_id"]
     return {reason: ids.filter(pl.Series(rows)).to_list() for reason, rows in reasons.items() if rows.any()}
 

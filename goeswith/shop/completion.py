@@ -120,7 +120,7 @@ def _noted(looks: list[Look], k: int) -> list[Look]:
     """The looks, with a note where they are fewer than k."""
     if len(looks) >= k:
         return looks
-    thin = f"thin: only {len(looks)} of {k} looks can be made from what fits"
+    thin = f"not enough items: only {len(looks)} of {k} looks can be made from what fits"
     return [replace(look, notes=(*look.notes, thin)) for look in looks]
 
 

@@ -10,9 +10,9 @@ import numpy as np
 from goeswith.data.filters import Filters
 from goeswith.shop.active_rules import fired
 from goeswith.shop.contributions import attribute_shares, leave_one_out, pair_matrix
+from goeswith.shop.explanation import Explanation
 from goeswith.shop.grammar import single
 from goeswith.shop.index import Index
-from goeswith.shop.reasons import Why
 from goeswith.shop.stylist import Look, Stylist, Swap
 from goeswith.shop.swaps import Swaps, free_positions
 from goeswith.shop.wording import sentence
@@ -26,7 +26,7 @@ def explain(
     swap: bool = True,
     filters: Filters | None = None,
     locked: Sequence[str] = (),
-) -> Why:
+) -> Explanation:
     """Say why an outfit has the score that it has, and what would change it.
 
     Args:
@@ -46,7 +46,7 @@ def explain(
     swaps = Swaps(stylist.assortment, look.item_ids, locked) if look.findings else None
     removal = next(iter(swaps.removals()), None) if swaps else None
     free = free_positions(index, rows, locked)
-    why = Why(
+    why = Explanation(
         item_ids=look.item_ids,
         look=look,
         pairs=pairs,
@@ -64,7 +64,7 @@ def explain(
     return replace(why, sentence=sentence(shown, index, without, _kept(index, rows, free, item), advice))
 
 
-def tables(why: Why) -> list[str]:
+def tables(why: Explanation) -> list[str]:
     """The numbers behind the sentence, as plain text: items and pairs, attributes, rules, swap."""
     head = ["", "item", "adds", *(str(index + 1) for index in range(len(why.item_ids)))]
     rows = [

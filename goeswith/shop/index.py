@@ -42,12 +42,12 @@ if TYPE_CHECKING:
     from PIL import Image
 
     from goeswith.evaluate.calibration import Scale
-    from goeswith.shop.taste import Taste
+    from goeswith.shop.score_correction import ScoreCorrection
 
 FORMAT = 2
 """Of the folder; raised when an older version could not read it."""
 READABLE = (1, 2)
-"""Formats that are opened: 1 has no grammar, products or taste, so the defaults hold."""
+"""Formats that are opened: 1 has no grammar, products or correction of scores, so the defaults hold."""
 CACHED_SEARCHES = ("item_id", "category", "group")
 """Columns of a guest that stay when it is removed: every row has them."""
 
@@ -205,14 +205,14 @@ class Index:
         return Grammar.from_json(file.read_bytes()) if file.is_file() else Grammar.default()
 
     @cached_property
-    def taste(self) -> Taste | None:
-        """The `goeswith.shop.taste.Taste` of the catalogue's own items; None where there were too few outfits."""
+    def correction(self) -> ScoreCorrection | None:
+        """Of the scores of the catalogue's own items; None where there were too few outfits."""
         file = self.path / "taste.safetensors"
         if not file.is_file():
             return None
-        from goeswith.shop.taste import Taste
+        from goeswith.shop.score_correction import ScoreCorrection
 
-        return Taste.load(file)
+        return ScoreCorrection.load(file)
 
     @cached_property
     def candidates(self) -> Candidates:
@@ -292,7 +292,7 @@ class Index:
             if row == len(self._present):
                 capacity = row - self.size
                 raise CatalogueError(
-                    f"the index has room for {capacity} guest items only; open it again to start over",
+                    f"the index has room for only {capacity} uploaded items; open it again to start over",
                     reason="too_many_guests",
                 )
             item_id = item_id or f"guest-{row - self.size + 1}"
@@ -314,7 +314,7 @@ class Index:
             row = self.shelf.row_of.get(item_id, -1)
             if row < self.size:
                 raise CatalogueError(
-                    f"no guest item is called {item_id!r}; check the id", reason="unknown_item", item_ids=[item_id]
+                    f"there is no uploaded item {item_id!r}; check the id", reason="unknown_item", item_ids=[item_id]
                 )
             self._present[row] = False
             self._states.hidden[row] = 0

@@ -204,9 +204,9 @@ class Maker:
         slots = [slot[offered[slot] < caps[products[slot]]] for slot in template.slots]
         if not all(len(slot) for slot in slots):
             return None
-        if index.taste is None or template.bonus is None:
+        if index.correction is None or template.bonus is None:
             return replace(template, slots=slots)
-        often = np.float32(REPEATED * index.taste.temperatures[0]) * np.log1p(offered)
+        often = np.float32(REPEATED * index.correction.temperatures[0]) * np.log1p(offered)
         order = template.bonus if template.order is None else template.order
         return replace(template, slots=slots, bonus=template.bonus - often.astype(np.float32), order=order)
 

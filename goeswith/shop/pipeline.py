@@ -187,11 +187,11 @@ def _ask(dataset: Dataset, seed: int, say: Say, progress: Progress) -> None:
         total += sum(file.questions for file in done)
         progress(at, len(splits))
     if total:
-        line = f"{total:,} to measure the model on, about outfits kept out until then"
+        line = f"{total:,} about held-out outfits, to measure the model"
     elif not len(dataset.outfits):
         line = "none, because there are no outfits"
     else:
-        line = "all are there" if any(folder.glob("*.parquet")) else "none, because there are too few outfits or items"
+        line = "written before" if any(folder.glob("*.parquet")) else "none, because there are too few outfits or items"
     say("questions", line)
 
 

@@ -80,8 +80,8 @@ class Stylist:
                 beam.
             common: how many of the added products two of the looks may share; None: any number.
             popularity: how much it counts that many outfits have an item, from 0 (taste alone) to 1 (bestsellers);
-                None: as much as finds most of what was worn again, see `goeswith.shop.taste`. The score of a look is
-                the model's all the same, so that looks need not come in its order.
+                None: as much as finds most of what was worn again, see `goeswith.shop.score_correction`. The
+                score of a look is the model's all the same, so that looks need not come in its order.
             coherent: only add items of the season and gender of the anchors, see `goeswith.shop.coherence`.
 
         Raises:

@@ -24,7 +24,8 @@ class Template:
     products: (U,) numbers; no two items of one product go into a look. prices: (U,), None where there is no budget.
     kinds: (U,) int64, no two items of one go into a look, −1 = any number; None: only products are distinguished.
     bonus: (U,) what an added item is worth beside the score of a look, times units[n] in a look of n items, see
-    `goeswith.shop.taste`; None: nothing. order: the same where the best looks are put in order; None: by `bonus`.
+    `goeswith.shop.score_correction`; None: nothing.
+    order: the same where the best looks are put in order; None: by `bonus`.
     filters: which all that may fill a slot pass.
     """
 

@@ -10,18 +10,18 @@ import numpy as np
 from goeswith.data.captions import kind_of, title_of
 from goeswith.shop.active_rules import Fired
 from goeswith.shop.answers import Look, Swap, list_of, verdict
+from goeswith.shop.explanation import Explanation
 from goeswith.shop.index import Index
-from goeswith.shop.reasons import Why
 from goeswith.train.run import Run
 
 _LONG = 60  # letters of a title in the sentence
 _STEP = 5.0  # of 100 outfits: a smaller change of the standing is not worth a word
 _VERDICTS = {
-    "strong": "This look is strong: its pieces go together as in the better half of worn outfits",
-    "fine": "This look is fine: its pieces go together as in many worn outfits",
-    "weak": "This look is weak: the pieces of most worn outfits go together better",
-    "": "This look has no verdict, because there are too few worn outfits to compare it with",
-    "unsure": "The model can hardly tell worn outfits of this catalogue from random ones, so its verdict means little",
+    "strong": "This look is strong: its pieces go together as in the better half of real outfits",
+    "fine": "This look is fine: its pieces go together as in many real outfits",
+    "weak": "This look is weak: the pieces of most real outfits go together better",
+    "": "This look has no verdict, because there are too few real outfits to compare it with",
+    "unsure": "The model can hardly tell real outfits of this catalogue from random ones, so its verdict means little",
 }
 
 
@@ -36,7 +36,7 @@ def _names(index: Index, rows: np.ndarray) -> list[str]:
     return [f"the {n}" if count[n] == 1 else f"the {n} ({item_id})" for n, item_id in zip(short, ids, strict=True)]
 
 
-def sentence(why: Why, index: Index, without: float | None, kept: str = "", advice: str = "") -> str:
+def sentence(why: Explanation, index: Index, without: float | None, kept: str = "", advice: str = "") -> str:
     """One sentence out of the parts that have something to say.
 
     without: the percentile of the outfit without its weakest item; None where it has none. kept: why that item is not
@@ -81,7 +81,7 @@ def unlearned(run: Run) -> str:
 
 def _verdict_clause(look: Look) -> str:
     if look.findings:
-        return f"This look is not a proper outfit: it {list_of(look.findings)}"
+        return f"This look is not a valid outfit: it {list_of(look.findings)}"
     return _VERDICTS[look.verdict]
 
 
@@ -125,7 +125,7 @@ def _take_out(swap: Swap, look: Look, names: Sequence[str]) -> str:
     if after.findings:
         return f"take out {removed}, and it still {list_of(after.findings)}"
     kind = f", a {after.verdict} one" if after.verdict in ("strong", "fine", "weak") else ""
-    return f"take out {removed}, and it is a proper outfit{kind}"
+    return f"take out {removed}, and it is a valid outfit{kind}"
 
 
 def _exchange(swap: Swap, new: str, look: Look, names: Sequence[str], index: Index) -> str:

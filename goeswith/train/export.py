@@ -61,8 +61,8 @@ class Trained(Protocol):
         ...
 
 
-class Beside(TypedDict, total=False):
-    """What may be told beside a run that is given away, see `save`."""
+class ExportOptions(TypedDict, total=False):
+    """Options of an export, see `save`."""
 
     report: Iterable[Score]
     datasets: Iterable[Dataset]
@@ -120,11 +120,11 @@ def save(
     return folder
 
 
-def push(run: Trained, repo_id: str, *, private: bool = False, **beside: Unpack[Beside]) -> str:
+def push(run: Trained, repo_id: str, *, private: bool = False, **options: Unpack[ExportOptions]) -> str:
     """Put a run on the Hugging Face hub, as the user who is logged in there; returns its address.
 
     Args:
-        beside: what the card tells beside the run, see `save`.
+        options: see `save`.
 
     Raises:
         ModelError: huggingface_hub is not installed, or the hub refuses.
@@ -134,7 +134,7 @@ def push(run: Trained, repo_id: str, *, private: bool = False, **beside: Unpack[
         raise ModelError(f"{repo_id!r} is not a name on the hub; write owner/name")
     api = hub_client().HfApi()
     with tempfile.TemporaryDirectory() as scratch:
-        folder = save(run, Path(scratch) / "model", **beside)
+        folder = save(run, Path(scratch) / "model", **options)
         with asking_hub(f"{run.path} cannot be uploaded to the hub as {repo_id}"):
             address = api.create_repo(repo_id, private=private, exist_ok=True)
             api.upload_folder(repo_id=repo_id, folder_path=folder, commit_message=f"goeswith {run.name}")

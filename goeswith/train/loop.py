@@ -253,7 +253,7 @@ class Loop:
         wanted = self.config.objective
         if wanted == "batch-softmax" and not silent:
             raise ConfigError(
-                "objective=batch-softmax has no corruptions, of which rules and designers' rankings speak; "
+                "rules and designers' rankings are learned from corrupted outfits, of which batch-softmax has none; "
                 "use objective=sampled-softmax with them"
             )
         if wanted == "batch-softmax" or (wanted == "softmax" and exact(self.model) and silent):

@@ -109,8 +109,8 @@ def _trusting(
     positions = held_out_positions(data, config)
     if len(data.valid) < LEAST or not len(positions.at):
         log.warning(
-            "%d validation outfits with %d other items to ask about are too few to tell whom to trust (%d are needed): "
-            "likeness alone",
+            "%d validation outfits with %d other items to ask about are too few to fit the weights (%d are needed): "
+            "likeness alone is used",
             len(data.valid),
             len(positions.at),
             LEAST,

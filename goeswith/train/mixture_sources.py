@@ -102,7 +102,7 @@ class Maker:
         """Those whose cosines are a source, and which models of learned words read, too."""
         if self.word_settings and WORD_IDS not in self.encoders:
             raise ConfigError(
-                f"--set {LEARNED}.{self.word_settings[0]} is of learned words, and {features.encoder} numbers none; "
+                f"--set {LEARNED}.{self.word_settings[0]} is for learned words, and {features.encoder} has none; "
                 f"run goeswith encode {dataset.path} --encoder {WORD_IDS} and add it: --encoder ...+{WORD_IDS}"
             )
         self.word_settings = ["text=ids", "towers=one", "epochs=8", *self.word_settings]

@@ -14,7 +14,7 @@ from goeswith.data.devices import autocast, wants_bf16
 from goeswith.data.negatives import Negatives
 from goeswith.data.outfits import OutfitBatch
 from goeswith.errors import ModelError
-from goeswith.models import ROWS, ItemStates, Model, Remembering, TrainingData, exact
+from goeswith.models import ROWS, ItemMemory, ItemStates, Model, TrainingData, exact
 from goeswith.train.corruptions import blanks, corruptions
 from goeswith.train.ranks import Ranks
 from goeswith.train.settings import TrainConfig
@@ -64,7 +64,7 @@ class Forward:
     @cached_property
     def remembered(self) -> Tensor | None:
         """(U,) what the model has of every item of the catalogue, where it knows items again."""
-        if not isinstance(self.model, Remembering):
+        if not isinstance(self.model, ItemMemory):
             return None
         parts = torch.arange(len(self.data.categories)).split(ROWS)
         return torch.cat([self.model.remembered(*self.data.of(rows)) for rows in parts])
@@ -180,7 +180,7 @@ class PairObjective:
         answered = ~(right.isnan() | wrong.isnan().any(dim=1))
         if not answered.any():
             raise NoScoreError(
-                f"no outfit of a batch has a score in epoch {epoch + 1}: they lack what the model compares "
+                f"no outfit of a batch has a score in epoch {epoch + 1}: they lack the items that the model compares "
                 "(akd-dbpr needs a top and a bottom); --set sides=groups or pairs=true, or choose other negatives"
             )
         if not answered.all():  # some models have no answer for some outfits, e.g. for one without a top

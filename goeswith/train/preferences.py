@@ -4,8 +4,8 @@ Each step scores some of the pairs, and adds
 
     preference · mean softplus(score(worse) − score(better))
 
-to the loss: the logistic loss of a pair (Bradley and Terry, 1952), as for a worn outfit and its corruption. A look that
-was rejected beside no better one is held against worn outfits of the step.
+to the loss: the logistic loss of a pair (Bradley and Terry, 1952), as for a real outfit and its corruption. A look that
+was rejected beside no better one is held against real outfits of the step.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ class Preferences(nn.Module):
 
     Args:
         better, worse: (P, n) long catalogue rows, any row where padded. better_mask, worse_mask: (P, n) bool; a row of
-            the first without any item is held against worn outfits.
+            the first without any item is held against real outfits.
     """
 
     def __init__(

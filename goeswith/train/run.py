@@ -24,13 +24,13 @@ from goeswith.errors import DataError, ModelError
 from goeswith.files import read_json
 from goeswith.models import MODELS, Linear, Model, Towers, Vocabulary, model_classes
 from goeswith.rules.rules import Rule, match
-from goeswith.train.bounded import Bounded, TooLargeError
 from goeswith.train.rule_teacher import RulesConfig, RuleTeacher, shuffled
 from goeswith.train.scorers import LinearScorer, RunScorer, TaughtScorer, TowerScorer
 from goeswith.train.scoring import encode
+from goeswith.train.size_limit import SizeLimit, TooLargeError
 
 if TYPE_CHECKING:
-    from goeswith.train.export import Beside
+    from goeswith.train.export import ExportOptions
 
 HELD_OUT = "held-out"
 """Folder in a run that has learned from validation outfits too: the same model before that, see `Run.measurable`."""
@@ -84,7 +84,7 @@ class Run:
         if self.name not in MODELS:
             return model_class(settings, *numbers)
         try:
-            with Bounded(self.weights.stat().st_size + SPARE):  # a number has four bytes, so this leaves room
+            with SizeLimit(self.weights.stat().st_size + SPARE):  # a number has four bytes, so this leaves room
                 return model_class(settings, *numbers)
         except (TooLargeError, RuntimeError, OverflowError):
             pass
@@ -181,7 +181,7 @@ class Run:
             kind = LinearScorer
         return kind(self.title, self.model, states, features.present)
 
-    def save_pretrained(self, folder: str | Path, **extra: Unpack[Beside]) -> Path:
+    def save_pretrained(self, folder: str | Path, **extra: Unpack[ExportOptions]) -> Path:
         """Write a folder to give away, with a model card; see `goeswith.train.export.save`, also for its arguments.
 
         Raises:
@@ -191,7 +191,7 @@ class Run:
 
         return save(self, folder, **extra)
 
-    def push_to_hub(self, repo_id: str, *, private: bool = False, **extra: Unpack[Beside]) -> str:
+    def push_to_hub(self, repo_id: str, *, private: bool = False, **extra: Unpack[ExportOptions]) -> str:
         """Put the same folder on the Hugging Face hub; returns its address. See `goeswith.train.export.push`.
 
         Raises:

@@ -27,12 +27,12 @@ class TrainConfig:
     ``batch-softmax`` does the former and ``sampled-softmax`` the latter for every model (see `goeswith.train.softmax`);
     ``batch-softmax`` takes ten times as long if an outfit must be scored for each candidate.
     negatives: how the replacing item is drawn, each epoch again (``random`` is the paper's); for ``softmax`` the pool.
-    correct_popularity: if all items of a batch are ranked, count each as often as the batch wears it, so that scores
+    correct_popularity: if all items of a batch are ranked, count each as often as the batch contains it, so that scores
     need not say how popular an item is; without effect on other losses.
     drawn_negatives: if all items of a batch are ranked, use this many drawn items of each pool in place of those of the
     batch, which has popular items more often; drawn evenly unless `negatives` are ``matched``; 0 = those of the batch.
     pool: draw negatives from the whole ``catalogue`` (as in the papers) or from items ``worn`` in training outfits.
-    With ``catalogue``, items that only test outfits wear are never right in training: a model can learn to reject them.
+    With ``catalogue``, items that only test outfits have are never right in training: a model can learn to reject them.
     negatives_per_positive: r. blank: which item is replaced, ``any`` or the ``bottom``, as in triplets.
     learn_from: outfits of which splits to learn from. Beyond ``train`` the model is trained twice: on the training
     outfits alone, into ``RUN/held-out``, and then again on all of these splits for as many epochs as that one was best
@@ -101,7 +101,7 @@ class TrainConfig:
         below_one(self, "warmup")
         if self.drawn_negatives and self.correct_popularity:
             raise ConfigError(
-                "correct_popularity is for items that come as often as a batch wears them, and drawn_negatives do not; "
+                "correct_popularity corrects for how often a batch has an item, which drawn_negatives do not need; "
                 "use --set correct_popularity=false with them"
             )
 

@@ -24,7 +24,7 @@ SOURCES = {
     "designers": ("goeswith.train.teachers", "DesignersSource"),
     "rules": ("goeswith.train.rule_teacher", "RulesSource"),
     "preferences": ("goeswith.train.preferences", "PreferencesSource"),
-    "start": ("goeswith.train.start", "StartSource"),
+    "start": ("goeswith.train.warm_start", "WarmStartSource"),
 }
 """Name of a source of knowledge → module and class, see `Source`."""
 

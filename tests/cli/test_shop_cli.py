@@ -150,7 +150,10 @@ def test_every_filter_has_a_flag() -> None:
             ],
         ),
         (["improve", "i0", "i60", "--price-max", "0"], ["no swap of one item within price up to 0", "would without"]),
-        (["fill", "i0", "--slot", "bag", "--price-max", "8"], ["note: thin: only", "of 10 looks can be made"]),
+        (
+            ["fill", "i0", "--slot", "bag", "--price-max", "8"],
+            ["note: not enough items: only", "of 10 looks can be made"],
+        ),
     ],
 )
 def test_tables(shell: Shell, index: Path, ask: list[str], words: list[str]) -> None:

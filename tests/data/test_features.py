@@ -203,7 +203,7 @@ def test_several_encoders_are_put_side_by_side(tmp_path: Path) -> None:
 
 def test_where_words_are_only_numbered_it_is_said_what_is_missing(tmp_path: Path) -> None:
     dataset = folder(tmp_path, TOKENS, WORD_IDS)
-    with pytest.raises(DataError, match=r"has only numbers of words \(minilm-tokens, word-ids\); run goeswith encode"):
+    with pytest.raises(DataError, match=r"has only words by number \(minilm-tokens, word-ids\); run goeswith encode"):
         load_features(dataset)
 
 

@@ -56,7 +56,7 @@ def test_items_share_a_number_when_they_agree_in_all_keys():
 @pytest.mark.parametrize(
     ("keys", "message"),
     [
-        ("id[2]", r"'id\[2\]' is no key; write a column"),
+        ("id[2]", r"'id\[2\]' is not a key; write a column"),
         ("season,season", "names a key twice"),
         ("seasn", "no column 'seasn' to match by; did you mean 'season'"),
     ],

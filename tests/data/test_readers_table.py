@@ -27,9 +27,9 @@ def test_table_reads_long_outfits_pictures_and_further_columns(shop):
     assert imported.outfits["split"].to_list() == ["train", "valid"]
     assert column(imported, "price") == {"a": 10, "b": None, "c": None}
     assert column(imported, "group") == {"a": "outer", "b": "shoes", "c": "accessory"}
-    assert imported.understood is not None
-    assert "group" not in imported.understood.taken  # follows from the category: the table has no such column
-    assert imported.understood.taken["item_id"] == "sku"
+    assert imported.report is not None
+    assert "group" not in imported.report.taken  # follows from the category: the table has no such column
+    assert imported.report.taken["item_id"] == "sku"
     assert column(imported, "shelf") == {"a": "1", "b": "2", "c": "3"}
     assert imported.images == {"a": shop / "images/red/a.jpg"}
     assert imported.skipped["missing pictures that the item table names"] == 1

@@ -1,4 +1,4 @@
-"""Category lifts: the regression at its optimum, and corrections by habits, both against loops."""
+"""Category lifts: the regression at its optimum, and corrections by counts, both against loops."""
 
 import numpy as np
 import polars as pl
@@ -8,8 +8,8 @@ from goeswith.data.dataset import Dataset, Imported, create
 from goeswith.evaluate import category_lifts as module
 from goeswith.evaluate.category_lifts import STRENGTH, category_lifts, learn_lifts
 from goeswith.evaluate.gaps import draw_gaps, group_pools, score_gaps
-from goeswith.evaluate.habits import Habits, hubs_of
 from goeswith.evaluate.reranking import Reranking, Shortlist, fit, recall
+from goeswith.evaluate.training_counts import TrainingCounts, hubs_of
 
 KINDS = {
     "shirt": "top", "blouse": "top", "sweater": "top", "cape": "top",
@@ -80,12 +80,12 @@ def test_the_weights_are_those_of_the_likeliest_regression(dataset: Dataset) -> 
 def test_too_many_categories_have_no_lifts(dataset: Dataset, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "LARGEST", 8)
     assert learn_lifts(dataset.catalogue, dataset.outfits).shape == (0, 0)
-    habits = Habits.learn(dataset)
+    counts = TrainingCounts.learn(dataset)
     gaps = draw_gaps(
         dataset.outfits, group_pools(dataset.catalogue, np.ones(len(dataset.catalogue), bool)), anchor=True
     )
     for scored in score_gaps(Chance(), gaps):
-        assert not habits.lifts(gaps, scored).any()
+        assert not counts.lifts(gaps, scored).any()
 
 
 class Chance:
@@ -103,11 +103,11 @@ def test_a_correction_by_habits_is_what_a_loop_says(dataset: Dataset, anchor: bo
     catalogue, random = dataset.catalogue, np.random.default_rng(1)
     codes, count = catalogue.category_codes, len(catalogue)
     weights = random.standard_normal((len(KINDS), len(KINDS))).astype(np.float32)
-    habits, hubs = Habits(random.random(count), codes, weights), random.random(count)
+    counts, hubs = TrainingCounts(random.random(count), codes, weights), random.random(count)
     gaps = draw_gaps(dataset.outfits, group_pools(catalogue, np.ones(count, bool)), anchor=anchor, most=30)
     setting = Reranking(alpha=0.5, beta=0.25, temperature=2.0, gamma=0.75)
-    correct = habits.correction(setting, gaps, hubs)
-    blocks = iter(habits.judged(Chance(), gaps, hubs))
+    correct = counts.correction(setting, gaps, hubs)
+    blocks = iter(counts.judged(Chance(), gaps, hubs))
     for scored in score_gaps(Chance(), gaps):
         corrected = np.zeros(scored.scores.shape)
         for g, gap in enumerate(scored.gaps):
@@ -116,17 +116,17 @@ def test_a_correction_by_habits_is_what_a_loop_says(dataset: Dataset, anchor: bo
             for column, row in enumerate(scored.rows):
                 lift = sum(weights[codes[other], codes[row]] for other in others)
                 corrected[g, column] = (
-                    scored.scores[g, column] + 0.5 * 2 * habits.popularity[row] + 0.75 * 2 * lift - 0.25 * hubs[row]
+                    scored.scores[g, column] + 0.5 * 2 * counts.popularity[row] + 0.75 * 2 * lift - 0.25 * hubs[row]
                 )
         np.testing.assert_allclose(correct(scored), corrected, rtol=1e-5)
         inside = scored.candidates
         np.testing.assert_allclose(next(blocks).corrected(setting)[inside], corrected[inside], rtol=1e-5)
     shortlist = Shortlist(setting, Reranking(gamma=0.75))
-    scaled = habits.correction(shortlist.scaled(3.0), gaps, hubs)
+    scaled = counts.correction(shortlist.scaled(3.0), gaps, hubs)
     for scored in score_gaps(Chance(), gaps):  # hubs are on the scale of the scores
         tripled = scored._replace(scores=3 * scored.scores)
-        thrice = habits.correction(shortlist.scaled(3.0), gaps, 0 * hubs)(tripled)
-        once = habits.correction(shortlist, gaps, 0 * hubs)(scored)
+        thrice = counts.correction(shortlist.scaled(3.0), gaps, 0 * hubs)(tripled)
+        once = counts.correction(shortlist, gaps, 0 * hubs)(scored)
         np.testing.assert_array_equal(np.argsort(thrice, axis=1), np.argsort(once, axis=1))
         assert scaled(tripled).shape == thrice.shape
 
@@ -135,8 +135,8 @@ def test_lifts_are_used_where_categories_are_worn_together(dataset: Dataset) -> 
     pools = group_pools(dataset.catalogue, np.ones(len(dataset.catalogue), bool))
     gaps = draw_gaps(dataset.outfits.split("valid"), pools, anchor=False)
     hubs = hubs_of(Chance(), draw_gaps(dataset.outfits.split("train"), pools, anchor=True))
-    habits = Habits.learn(dataset)
-    blocks = habits.judged(Chance(), gaps, hubs)
+    counts = TrainingCounts.learn(dataset)
+    blocks = counts.judged(Chance(), gaps, hubs)
     setting = fit(blocks, alphas=(0.0,), betas=(0.0,))
     assert setting.gamma > 0
     assert recall(blocks, setting) > recall(blocks, Reranking(temperature=setting.temperature)) + 0.1

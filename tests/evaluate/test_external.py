@@ -20,7 +20,7 @@ from goeswith.data.questions import Questions, read_questions
 from goeswith.errors import ConfigError, DataError
 from goeswith.evaluate.evaluate import Answers, report
 from goeswith.evaluate.evaluation import evaluate
-from goeswith.evaluate.external import Outside, read_answers
+from goeswith.evaluate.external import ExternalScores, read_answers
 
 FITB = question_rows("fitb", 4, [0, 2, 3])
 TABLE = FITB + labelled([1, 0])
@@ -42,7 +42,7 @@ def written(folder: Path, rows: list[dict[str, Any]], kind: str = "csv") -> Path
     return path
 
 
-def by_item(path: Path, *tables: list[dict[str, Any]], allow: bool = False) -> Outside:
+def by_item(path: Path, *tables: list[dict[str, Any]], allow: bool = False) -> ExternalScores:
     return read_answers(path, [questions_of(table) for table in tables or (TABLE,)], allow_incomplete=allow)
 
 

@@ -13,10 +13,10 @@ from worlds import styles_dataset
 
 from goeswith.cli.main import app
 from goeswith.errors import DataError
-from goeswith.experiments import clock, demo_data, demo_experiments
-from goeswith.experiments.clock import Clock
+from goeswith.experiments import demo_data, demo_experiments, progress_log
 from goeswith.experiments.demo import demo
 from goeswith.experiments.demo_experiments import ALONE, CONTROL, TAUGHT, TOWERS, conclusion, demo_recipe
+from goeswith.experiments.progress_log import ProgressLog
 from goeswith.experiments.trainings import trainings
 from goeswith.scores import Difference, Score
 from goeswith.shop.index import Index
@@ -93,9 +93,9 @@ def test_a_command_line_asks_for_the_run_that_is_trained():
 
 def test_progress_has_the_time_and_is_not_chatty(monkeypatch: pytest.MonkeyPatch):
     now = [0.0]
-    monkeypatch.setattr(clock.time, "monotonic", lambda: now[0])
+    monkeypatch.setattr(progress_log.time, "monotonic", lambda: now[0])
     messages: list[str] = []
-    spoken = Clock(messages.append, 8)
+    spoken = ProgressLog(messages.append, 8)
     spoken.stage("draw")
     progress = spoken.progress("items")
     for done in range(120):

@@ -293,7 +293,7 @@ def test_a_mapping_that_was_edited_wrongly_is_reported_and_changes_nothing(tmp_p
     for text, message in (
         ('[columns]\ncolour = "Farbton"\n', "has no column 'Farbton' that is mapped"),
         ("[colums]\n", "has 'colums', which no mapping has"),
-        ('[groups]\nKleider = "gown"\n', "'Kleider' is put in no group that there is"),
+        ('[groups]\nKleider = "gown"\n', "'Kleider' has an unknown group"),
         ("[columns\n", "cannot read"),
     ):
         (tmp_path / "data" / FILE).write_text(f'layout = "shopify"\n{text}')
@@ -308,5 +308,5 @@ def test_a_mapping_that_was_edited_wrongly_is_reported_and_changes_nothing(tmp_p
     assert items["link"][0] == "https://s.example/products/kleid"
     assert (tmp_path / "data" / "items.parquet").read_bytes() != before
     write(tmp_path / "export", {"orders.csv": "Name,Lineitem sku\n#1,NOPE\n"})
-    with pytest.raises(DataError, match=r"orders\.csv: not one outfit follows from it \(1 orders\.csv: lines"):
+    with pytest.raises(DataError, match=r"orders\.csv: no outfit can be made from it \(1 orders\.csv: lines"):
         import_data("auto", tmp_path / "export", tmp_path / "data", update=True, pictures=False)

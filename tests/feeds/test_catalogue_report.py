@@ -69,7 +69,7 @@ def test_items_that_no_look_can_use_are_named_by_reason(dataset):
     assert check_catalogue(dataset).unusable == {
         "are in group other (say their group with --groups)": ["m1"],
         f"have no picture that {PICTURES} can encode": ["d1", "d2"],
-        "find no items for the rest of a look in their season and gender": ["s2"],
+        "have no items for the rest of a look in their season and gender": ["s2"],
     }
     effects = {part.column: part.effect for part in check_catalogue(dataset).missing}
     assert effects["image"] == f"in no look: {PICTURES} has no picture of it to encode"
@@ -82,7 +82,7 @@ def test_without_pictures_items_are_judged_by_their_words(tmp_path):
     assert report.encoders == [WORDS]
     assert report.unusable == {
         "are in group other (say their group with --groups)": ["m1"],
-        "find no items for the rest of a look in their season and gender": ["d2"],  # s2 goes with d1
+        "have no items for the rest of a look in their season and gender": ["d2"],  # s2 goes with d1
     }
     effects = {part.column: part.effect for part in report.missing}
     assert effects["image"] == "judged by its words alone, and shown without a picture"
@@ -104,7 +104,7 @@ def test_seasons_part_a_catalogue_in_two():
         "group": ["top", "bottom", "shoes", "top", "shoes", "bag", "bag"],
         "season": ["summer"] * 3 + ["winter", None, "winter", None],
     })  # fmt: skip
-    alone = "find no items for the rest of a look in their season and gender"
+    alone = "have no items for the rest of a look in their season and gender"
     assert unusable(Catalogue(items), {}) == {alone: ["d", "f"]}
     shoeless = {WORDS: np.isin(items["item_id"], ["c", "e"])}
     assert unusable(Catalogue(items), shoeless)[alone] == ["a", "b", "d", "f", "g"]

@@ -210,7 +210,7 @@ def test_an_import_that_keeps_nothing_stops(tmp_path):
     fail("google", tmp_path / "p.csv", ["not one price can be read"])
     fail("google", tmp_path / "none.csv", ["has no product"])
     orders = write(tmp_path, {"o.csv": "order_id,sku\n1,x\n"}) / "o.csv"
-    fail("google", HERE / "google.tsv", ["o.csv", "not one outfit follows", "1 o.csv: lines whose item"], orders=orders)
+    fail("google", HERE / "google.tsv", ["o.csv", "no outfit can be made", "1 o.csv: lines whose item"], orders=orders)
     with pytest.raises(DataError, match="there is no"):
         recognise(tmp_path / "nowhere")
 
@@ -243,7 +243,7 @@ def test_the_mapping_is_kept_may_be_edited_and_counts_at_an_update(tmp_path):
         ("[columns]\nx = 1\n", "is not made of lines"),
         ("a = = 1", "cannot read"),
         ("[shelf]\n", "'shelf'"),
-        ('[groups]\nhat = "x"\n', "no group"),
+        ('[groups]\nhat = "x"\n', "an unknown group"),
     ):
         mapping.write_text(text)
         with pytest.raises(DataError, match=words):
@@ -288,7 +288,7 @@ def test_a_price_of_nothing_is_no_price_in_any_layout(layout, tmp_path):
     write(tmp_path, {source.name: FREE[layout]})
     imported = read(layout, source, workdir=tmp_path)
     assert column(imported, "price") == {"a": None, "b": 20}
-    assert imported.understood.missing["price"] == 1
+    assert imported.report.missing["price"] == 1
     assert "1 prices of 0 are read as no price" in imported.notes
 
 
@@ -319,7 +319,7 @@ def test_the_apostrophe_before_ids_skus_and_barcodes_is_not_part_of_them(layout,
         name: APOSTROPHES[layout], "orders.csv": "order_id,sku\n'1,'01\n'1,02\n2,x\n",
         "sets.csv": "sku,worn_with\n01,'02;x\n", "shop-fr.csv": "id,title\n'01,Robe\n",
     })  # fmt: skip
-    imported = read(layout, tmp_path, workdir=tmp_path, skip_bad=True)  # for from one order no outfit follows
+    imported = read(layout, tmp_path, workdir=tmp_path, skip_bad=True)  # for from one order no outfit can be made
     dress, boots = imported.items.sort("title").to_dicts()
     assert (dress["product_id"], dress["gtin"], dress["skus"]) == ("07", "4006", "01")
     assert imported.outfits["item_ids"].to_list() == [[dress["item_id"], boots["item_id"]]]

@@ -1,4 +1,4 @@
-"""Rooms import in one direction, and no module imports itself by way of others."""
+"""Subpackages import in one direction, and no module imports itself by way of others."""
 
 import ast
 import sys
@@ -8,15 +8,15 @@ import pytest
 
 sys.path.append(str(Path(__file__).resolve().parents[2] / "docs"))
 
-from import_graph import ROOMS, ROOT, backward, circle, imports, room
+from import_graph import ROOT, SUBPACKAGES, backward, circle, imports, subpackage
 
 
-def test_every_folder_of_the_package_is_a_room() -> None:
+def test_every_folder_of_the_package_is_a_subpackage() -> None:
     folders = {path.parent.name for path in (ROOT / "goeswith").glob("*/__init__.py")}
-    assert folders == set(ROOMS)
+    assert folders == set(SUBPACKAGES)
 
 
-def test_rooms_import_in_one_direction() -> None:
+def test_subpackages_import_in_one_direction() -> None:
     assert backward(imports()) == []
 
 
@@ -25,7 +25,7 @@ def test_no_circles() -> None:
 
 
 def test_few_modules_are_at_the_top() -> None:
-    top = {name for name in imports() if not room(name)}
+    top = {name for name in imports() if not subpackage(name)}
     assert len(top) <= 11, top
 
 

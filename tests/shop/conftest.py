@@ -31,7 +31,7 @@ def copied(world: tuple[Dataset, Run, Index], tmp_path: Path) -> Path:
 def free(tmp_path_factory: pytest.TempPathFactory) -> tuple[Dataset, Run, Index]:
     """A shop whose i7 has no features, and a run over it; nothing of it may be changed. Every outfit is right here."""
     dataset, run, index = indexed(tmp_path_factory.mktemp("free"), without=("i7",))
-    index.grammar, index.taste = Grammar.free(), None
+    index.grammar, index.correction = Grammar.free(), None
     return dataset, run, index
 
 

@@ -158,8 +158,8 @@ def test_what_scores_mean_is_fitted_by_the_model_that_has_not_seen_the_outfits(w
     plain = build_index(Run(run.path / HELD_OUT), dataset, tmp_path / "plain")
     assert index.scale == plain.scale
     for name in ("alpha", "beta", "order_alpha", "order_beta", "gamma", "temperatures", "recall", "distinct"):
-        assert getattr(index.taste, name) == getattr(plain.taste, name), name
-    assert (index.taste.hubs != plain.taste.hubs).any()  # which are of the model that is served
+        assert getattr(index.correction, name) == getattr(plain.correction, name), name
+    assert (index.correction.hubs != plain.correction.hubs).any()  # which are of the model that is served
     items = np.arange(2)[None]
     assert index.scorer.score(items, np.ones((1, 2), bool)) != plain.scorer.score(items, np.ones((1, 2), bool))
     folders = index.path / "model" / HELD_OUT, plain.path / "model"
@@ -177,7 +177,7 @@ def test_hubs_of_the_served_model_are_its_own(world, tmp_path):
     config["train"]["learn_from"] = "train"  # so that it is taken for one that has seen training outfits alone
     (run.path / "config.json").write_text(json.dumps(config))
     alone = build_index(Run(run.path), dataset, tmp_path / "alone")
-    np.testing.assert_array_equal(index.taste.hubs, alone.taste.hubs)
+    np.testing.assert_array_equal(index.correction.hubs, alone.correction.hubs)
 
 
 @pytest.mark.slow

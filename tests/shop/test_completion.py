@@ -133,14 +133,14 @@ def test_a_thin_catalogue_says_so(stylist):
     only = Filters(exclude=tuple(bag for bag in bags if bag not in ("i145", "i165")))
     thin_looks = stylist.fill(["i0"], "bag", filters=only, k=5)
     assert len(thin_looks) == 2
-    assert thin_looks[0].notes == ("thin: only 2 of 5 looks can be made from what fits",)
+    assert thin_looks[0].notes == ("not enough items: only 2 of 5 looks can be made from what fits",)
     looks = stylist.complete(["i0"], slots=["bag", "tote", "bag"], filters=only, k=1)
-    assert looks[0].notes == ("thin: no further bag fits the filters, so the look has one less",)
+    assert looks[0].notes == ("not enough items: no further bag fits the filters, so the look has one item fewer",)
     assert sorted(looks[0].added) == ["i145", "i165"]
     none = Filters(exclude=tuple(bags))
     looks = stylist.complete(["i0"], slots=["bag", "shoes"], filters=none, k=2)
     assert of(index, looks[0].added, "group") == ["shoes"]
-    assert "thin: no bag fits the filters, so the look has none; 48 would without it" in looks[0].notes
+    assert "not enough items: no bag fits the filters, so the look has none; 48 would without it" in looks[0].notes
     with pytest.raises(
         CatalogueError, match=r"no item fits: bag with the filters exclude=48 items; widen.*: 48 would "
     ):
@@ -189,7 +189,7 @@ def test_a_shop_without_outfits_has_looks_by_the_usual_grammar(free, tmp_path):
     pl.DataFrame(schema=empty).write_parquet(tmp_path / "data" / "outfits.parquet")
     stylist = Stylist(build_index(free[1], Dataset(dataset.path), tmp_path / "index"))
     index = stylist.index
-    assert (index.grammar, index.taste, index.scale) == (Grammar.default(), None, None)
+    assert (index.grammar, index.correction, index.scale) == (Grammar.default(), None, None)
     # The model knows no accessory and none of its categories; it knows what to do with all the rest.
     assert index.info["unmatched"] == ["belt", "scarf"]
     for look in stylist.complete(["i0"], k=3):

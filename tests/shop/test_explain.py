@@ -26,9 +26,9 @@ from goeswith.rules.rules import Rule, write_rules
 from goeswith.shop.answers import verdict
 from goeswith.shop.build import build_index
 from goeswith.shop.explain import explain, tables
+from goeswith.shop.explanation import Explanation
 from goeswith.shop.grammar import Grammar
 from goeswith.shop.index import Index
-from goeswith.shop.reasons import Why
 from goeswith.shop.stylist import Look, Stylist, Swap
 from goeswith.train.training import train
 
@@ -85,7 +85,7 @@ def test_the_item_that_goes_with_nothing_is_blamed_in_words() -> None:
     assert why.contributions.argmin() == 2
     assert why.attributes is None
     assert why.sentence == (
-        "This look is fine: its pieces go together as in many worn outfits; its weakest link is the red shirt with "
+        "This look is fine: its pieces go together as in many real outfits; its weakest link is the red shirt with "
         "the green hat, and without the green hat it would be strong; the white hat in place of the green hat would "
         "make it strong."
     )
@@ -129,7 +129,7 @@ def test_no_item_is_blamed_where_each_helps_and_two_are_not_told_apart() -> None
     assert two.sentence.count(";") == 0
     bare = explain(stylist_of(catalogue, Sum(), scale=None), ["i0", "i1", "i2"])
     assert bare.sentence.startswith(
-        "This look has no verdict, because there are too few worn outfits to compare it with; its weakest link is"
+        "This look has no verdict, because there are too few real outfits to compare it with; its weakest link is"
     )
 
 
@@ -188,7 +188,7 @@ def shop(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_the_swap_is_of_the_weakest_item_and_raises_the_score(shop: Path) -> None:
     stylist = Stylist(Index(shop))
     why = explain(stylist, ["i0", "i60", "i100", "i150"])
-    assert isinstance(why, Why)
+    assert isinstance(why, Explanation)
     assert why.swap is not None
     assert why.swap.removed == why.item_ids[why.weakest_item]
     assert why.swap.look.score == pytest.approx(why.look.score + why.swap.gain, abs=1e-5)
@@ -268,10 +268,10 @@ def test_matching_rules_are_listed_with_their_trust(ruled: tuple[Dataset, Index]
 @pytest.mark.parametrize(
     ("score", "auc", "words"),
     [
-        (-3.0, 0.8, "This look is weak: the pieces of most worn outfits go together better"),
-        (-1.0, 0.8, "This look is fine: its pieces go together as in many worn outfits"),
-        (3.0, 0.8, "This look is strong: its pieces go together as in the better half of worn outfits"),
-        (3.0, 0.54, "The model can hardly tell worn outfits of this catalogue from random ones, so its"),
+        (-3.0, 0.8, "This look is weak: the pieces of most real outfits go together better"),
+        (-1.0, 0.8, "This look is fine: its pieces go together as in many real outfits"),
+        (3.0, 0.8, "This look is strong: its pieces go together as in the better half of real outfits"),
+        (3.0, 0.54, "The model can hardly tell real outfits of this catalogue from random ones, so its"),
     ],
 )
 def test_a_standing_has_a_word(score: float, auc: float, words: str) -> None:

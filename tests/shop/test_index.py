@@ -189,7 +189,7 @@ def test_there_is_room_for_so_many_guests(worded, monkeypatch):
     monkeypatch.setattr(goeswith.shop.states, "GUESTS", 1)
     index = Index(worded)
     index.add(None, category="boots", title="red boots")
-    with pytest.raises(CatalogueError, match="room for 1 guest items"):
+    with pytest.raises(CatalogueError, match="room for only 1 uploaded items"):
         index.add(None, category="boots", title="blue boots")
 
 
@@ -209,7 +209,7 @@ def test_a_guest_that_is_removed_leaves_the_others_as_they_are(worded):
     assert index.add(None, category="boots", title="blue boots", item_id="again") == "again"
     assert (index.row_of["again"], len(index.catalogue)) == (size + 1, size + 3)  # its row is taken again
     for item_id in (ids[1], other, "nobody"):
-        with pytest.raises(CatalogueError, match="no guest item") as raised:
+        with pytest.raises(CatalogueError, match="no uploaded item") as raised:
             index.remove(item_id)
         assert (raised.value.reason, raised.value.item_ids) == ("unknown_item", (item_id,))
 

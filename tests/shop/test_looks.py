@@ -31,7 +31,7 @@ def stylist(index):
 
 def test_looks_around_many_are_the_best_around_each(index):
     plain = Index(index.path)
-    plain.taste, plain.grammar = None, Grammar.free()
+    plain.correction, plain.grammar = None, Grammar.free()
     stylist, anchors = Stylist(plain), ["i0", "i5", "i33"]
     rows = plain.shelf.rows(anchors)
     template, _ = stylist.assortment.template(rows[:1], ["shoes", "bag"], Filters(colours=("black",)), None)
@@ -155,7 +155,9 @@ def test_looks_of_two_kinds_around_one_item_differ_as_those_of_one_do(index, mon
         assert len(stylist.complete([anchor], k=4, common=None)) == 4
     thin = stylist.complete([anchor], k=300)
     assert 4 < len(thin) < 300
-    assert {look.notes[-1] for look in thin} == {f"thin: only {len(thin)} of 300 looks can be made from what fits"}
+    assert {look.notes[-1] for look in thin} == {
+        f"not enough items: only {len(thin)} of 300 looks can be made from what fits"
+    }
 
     large = [(["top", "bottom", "bag", "bag", "bag"], 2), (["bottom", "bag", "bag", "bag"], 2)]
     monkeypatch.setattr(stylist.assortment, "whole", lambda rows, k: large)

@@ -149,7 +149,7 @@ def test_learned_words_are_sources_where_words_are_numbered(tmp_path: Path, monk
         run.save_pretrained(tmp_path / "graphs", onnx=True)
     with pytest.raises(ConfigError, match="learned words are those of text=ids and towers=one"):
         train_mixture(dataset, tmp_path / "b", settings=["group-towers.towers=groups"], encoder="made+word-ids")
-    with pytest.raises(ConfigError, match="is of learned words, and made numbers none"):
+    with pytest.raises(ConfigError, match="is for learned words, and made has none"):
         train_mixture(dataset, tmp_path / "c", settings=["group-towers.epochs=3"], encoder="made")
 
 

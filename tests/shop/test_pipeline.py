@@ -97,8 +97,8 @@ def test_the_questions_of_a_shop_are_made_and_stay(built: tuple[Path, Path]) -> 
     again = {path.name: path.read_bytes() for path in folder.iterdir()}
     assert again.keys() == first.keys()
     assert [name for name in again if again[name] != first[name]] == ["test-fitb-random.parquet"]  # of another seed
-    assert lines[0].endswith(" to measure the model on, about outfits kept out until then")
-    assert lines[1] == "questions all are there"
+    assert lines[0].endswith(" about held-out outfits, to measure the model")
+    assert lines[1] == "questions written before"
 
 
 @pytest.mark.slow

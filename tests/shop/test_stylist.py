@@ -140,7 +140,7 @@ def test_judge_many_is_judge_one_by_one(stylist):
 def test_guests_can_be_in_outfits_and_are_never_offered(free):
     index = Index(free[2].path)
     own, stylist = Plain(free[2]), Plain(index)
-    index.grammar, index.taste = Grammar.free(), None
+    index.grammar, index.correction = Grammar.free(), None
     items, dataset = index.catalogue.items, free[0]
     assert stylist.complete(["i0"], slots=["shoes"], k=1)  # what is kept from now on knows no guests
     first = items["item_id"][0]
@@ -249,7 +249,7 @@ def test_an_incomplete_outfit_is_not_praised(strict):
     assert whole.findings == ()
     expected = "strong" if whole.percentile >= 50 else "fine" if whole.percentile >= 20 else "weak"
     assert whole.verdict == expected
-    assert explain(strict, ["i100", "i110"]).sentence.startswith("This look is not a proper outfit: it ")
+    assert explain(strict, ["i100", "i110"]).sentence.startswith("This look is not a valid outfit: it ")
 
 
 def test_a_model_that_needs_a_top_and_a_bottom(free, tmp_path):

@@ -251,7 +251,7 @@ def test_looks_are_compared_and_one_is_chosen(client, store, monkeypatch):
     verdicts = re.search(r'rowheader">Verdict</th>(.*)</tr>', page).group(1)
     assert re.findall(r"<td[^>]*>([^<]*)<", verdicts) == ["no verdict"] * len(ids)
     assert 'class="best"' not in verdicts
-    assert "Looks have no verdict here, because there are too few worn outfits to compare them with." in page
+    assert "Looks have no verdict here, because there are too few real outfits to compare them with." in page
     assert client.get("/looks/compare", params={"look": [*ids, "a", "b"]}).status_code == 422
     answer = client.post("/looks/compare", data={"look": ids, "winner": ids[1]})
     assert answer.status_code == 303

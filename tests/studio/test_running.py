@@ -285,5 +285,5 @@ def test_photos_that_could_not_be_taken_over_are_tried_again(
         with monkeypatch.context() as broken:
             broken.setattr(photos.Photos, "ids", lambda self: 1 / 0)
             assert client_b.get(f"/v1/items/{sent}").status_code == 404
-        assert "are not here yet" in caplog.text
+        assert "could not be loaded yet" in caplog.text
         assert client_b.get(f"/v1/items/{sent}").status_code == 200

@@ -86,7 +86,7 @@ def test_lines_say_how_well_pairs_go_and_only_a_clash_is_flagged():
 def test_the_line_of_two_pieces_says_what_the_verdict_says(client, view, monkeypatch):
     monkeypatch.setattr(
         board_view, "_worn_pair_scores", lambda view: {0: np.full(300, 1e9)}
-    )  # all pairs of worn outfits are better
+    )  # all pairs of real outfits are better
     scale = replace(view.index.scale, auc=0.8)
     monkeypatch.setitem(vars(view.index), "scale", scale)
     drawn = board_view.table(view, Board(("i0", "i60")))["drawn"]
@@ -98,17 +98,17 @@ def test_the_line_of_two_pieces_says_what_the_verdict_says(client, view, monkeyp
 
 
 def test_the_board_shows_the_verdict_of_the_stylist(client, view, monkeypatch):
-    assert "can hardly tell worn outfits from random ones" in client.get("/board?on=i0&on=i60&on=i100").text
+    assert "can hardly tell real outfits from random ones" in client.get("/board?on=i0&on=i60&on=i100").text
     monkeypatch.setitem(vars(view.index), "scale", replace(view.index.scale, auc=0.8))  # trained for one epoch: unsure
     look = view.stylist.judge(["i0", "i60", "i100"])
     text = client.get("/board?on=i0&on=i60&on=i100").text
     assert look.verdict in ("strong", "fine", "weak")
     assert f'id="verdict">{look.verdict}<' in text
     numbers = text[text.index('class="numbers-of"') :]  # only for those who ask
-    assert f"better than {look.percentile:.0f} % of worn outfits" in numbers
+    assert f"better than {look.percentile:.0f} % of real outfits" in numbers
     assert f"{100 * look.probability:.0f} % likely to go together" in numbers
     text = client.get(ON).text
-    assert 'id="verdict">not a proper outfit<' in text
+    assert 'id="verdict">not a valid outfit<' in text
     assert "Needs a bottom." in text
     assert "likely to go together" not in text
     assert len(re.findall('<line [^>]*class="link', text)) == 3 + 3  # three pairs, and the key
@@ -158,7 +158,7 @@ def test_without_a_scale_neither_the_look_nor_its_pairs_are_compared(client, vie
     text = client.get(f"/board?{on}").text
     proper = "Needs a bottom." not in text
     assert ('id="verdict">no verdict<' in text) == proper
-    assert ("has no verdict, because there are too few worn outfits to compare it with; its weakest" in text) == proper
+    assert ("has no verdict, because there are too few real outfits to compare it with; its weakest" in text) == proper
     for word in ("clashes", "so-so", "goes well", "of worn pairs", "X-ray", "What each piece adds", "score"):
         assert word not in text
 

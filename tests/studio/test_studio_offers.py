@@ -101,7 +101,7 @@ def test_one_of_two_pairs_of_shoes_is_to_be_taken_off(client, view):
     address = "on=" + "&on=".join(on)
     assert first.added is None
     panel = client.get(f"/board/offer?{address}").text
-    assert "it is a proper outfit" in panel
+    assert "it is a valid outfit" in panel
     assert f'href="{left}"' in panel
     assert "Take it off" in panel
     rail = client.get(f"/board/more?{address}&slot=better").text

@@ -74,8 +74,8 @@ def test_the_start_page_says_what_the_model_learned_from(client, view, monkeypat
     assert count < len(outfits)
     assert "has learned from" not in client.get("/").text  # the model was trained on another data set
     monkeypatch.setitem(config, "dataset", {**config["dataset"], "name": source.dataset(view).name})
-    assert f"has learned from {count:,} worn outfits what goes with what, and finds it" in client.get("/").text
-    for bought, words in ((3, f"{count - 3:,} worn outfits and 3 baskets"), (count, f"{count:,} baskets")):
+    assert f"has learned from {count:,} outfits what goes with what, and finds it" in client.get("/").text
+    for bought, words in ((3, f"{count - 3:,} outfits and 3 baskets"), (count, f"{count:,} baskets")):
         bought_ones = np.isin(np.arange(len(outfits)), train[:bought])
         some = replace(outfits, sources=np.where(bought_ones, "orders", "made").astype(object))
         monkeypatch.setattr(start, "dataset", lambda _, some=some: SimpleNamespace(outfits=some, name="shop"))

@@ -53,7 +53,7 @@ def test_the_first_sentence_says_what_the_table_says(view, tmp_path, monkeypatch
     row = next(row for row in table["rows"] if row["model"])
     picks = round(100 * float(row["cells"][fitb]["value"]))
     assert table["sentence"].startswith(f"In {picks} of 100 test outfits it finds the missing piece")
-    assert "Counting alone, by " in table["verdict"]
+    assert "Counting alone (" in table["verdict"]
     for chart in table["charts"]:
         bars = [bar.width for bar in chart.bars]
         assert bars == sorted(bars, reverse=True)
@@ -61,7 +61,7 @@ def test_the_first_sentence_says_what_the_table_says(view, tmp_path, monkeypatch
         assert sum(bar.model for bar in chart.bars) == 1
     assert not any("_" in bar.name for chart in table["charts"] for bar in chart.bars)  # names, no slugs
     monkeypatch.setattr(report, "is_floor", lambda name, data: name == "category")  # the others are the answer itself
-    assert report.numbers.__wrapped__(view)["verdict"].startswith("Counting alone, by categories worn together")
+    assert report.numbers.__wrapped__(view)["verdict"].startswith("Counting alone (categories worn together")
 
 
 def test_whether_counting_is_as_good_is_said_by_the_interval():
@@ -73,5 +73,5 @@ def test_whether_counting_is_as_good_is_said_by_the_interval():
                           against="words", difference=(low + high) / 2, low=low, high=high, p=0.1)  # fmt: skip
         sentence = report_findings._comparison(line, "words", other)
         assert words in sentence
-        assert sentence.startswith("Counting alone, by words of titles worn together, gets 40: ")
+        assert sentence.startswith("Counting alone (words of titles worn together) gets 40: ")
     assert [report_findings._points(share) for share in (-0.004, 0.004, -0.03, 0.2)] == ["0", "0", "−3", "+20"]

@@ -14,6 +14,7 @@ from goeswith.data.baskets import BESIDE, GO_ON, gather
 from goeswith.data.catalogue import GROUPS
 from goeswith.data.dataset import Imported
 from goeswith.data.garments import fold, group_of
+from goeswith.data.import_report import ImportReport
 from goeswith.data.readers import FEEDS
 from goeswith.data.readers.feed_file import FEED_ENDINGS, JSON, XML, read_feed
 from goeswith.data.readers.headers import OR, keys
@@ -21,7 +22,6 @@ from goeswith.data.readers.languages import by_language, in_main_language, with_
 from goeswith.data.readers.options import ExportOptions
 from goeswith.data.readers.photos import Photos
 from goeswith.data.readers.unread import unread
-from goeswith.data.understood import Understood
 from goeswith.data.variants import merge
 from goeswith.errors import DataError
 from goeswith.sheets import sheets_named
@@ -122,7 +122,7 @@ def read(source: Path, options: ExportOptions, *, layout: str) -> Imported:
         columns=columns,
         groups=options.group_of,
         options=options.texts,
-        understood=Understood(layout, _shown(taken), unused, len(table), items, pictures.keys() | addresses.keys()),
+        report=ImportReport(layout, _shown(taken), unused, len(table), items, pictures.keys() | addresses.keys()),
     )
 
 

@@ -60,7 +60,7 @@ def under_our_names(table: pl.DataFrame, spellings: Spellings, chosen: Mapping[s
     if unknown := [field for field in chosen if field not in spellings]:
         near = nearest_header(unknown[0], list(spellings))
         hint = f"did you mean {near!r}?" if near else f"its fields are: {', '.join(spellings)}"
-        raise ConfigError(f"there is no field {unknown[0]!r} to take {chosen[unknown[0]]!r} as; {hint}")
+        raise ConfigError(f"there is no field {unknown[0]!r} to read {chosen[unknown[0]]!r} into; {hint}")
     absent = [header for header in chosen.values() if header not in table.columns]
     if absent:
         nearest = {header: nearest_header(header, table.columns) for header in absent}

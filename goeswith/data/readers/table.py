@@ -14,6 +14,7 @@ from goeswith.data.cells import about_prices, currencies, ids, is_odd, numbers, 
 from goeswith.data.columns import likely_columns
 from goeswith.data.dataset import Imported
 from goeswith.data.garments import fold, group_of
+from goeswith.data.import_report import WANTED, ImportReport
 from goeswith.data.outfits import SPLITS
 from goeswith.data.readers.languages import TITLE, TRANSLATED, expect_language, in_main_language
 from goeswith.data.readers.options import TableOptions
@@ -28,7 +29,6 @@ from goeswith.data.readers.rows import (
     without_faults,
 )
 from goeswith.data.readers.unread import unread
-from goeswith.data.understood import WANTED, Understood
 from goeswith.errors import DataError
 from goeswith.sheets import read_sheet, sheets_named
 
@@ -104,7 +104,7 @@ def read(source: Path, options: TableOptions) -> Imported:
         options={} if language is None else {"language": language},
         addresses=addresses,
         allow_private=options.allow_private,
-        understood=Understood(
+        report=ImportReport(
             "table", taken, [], len(sheets[items].table), catalogue, pictures.keys() | addresses.keys()
         ),
     )

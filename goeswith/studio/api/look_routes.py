@@ -66,7 +66,7 @@ async def looks(
     state: Annotated[State | None, Query()] = None,
     tag: Annotated[str, Query(max_length=limits.TAG_LENGTH)] = "",
     q: Annotated[str, Query(max_length=limits.TEXT_LENGTH, description="Words that a look must all have.")] = "",
-    item_id: Annotated[str, Query(max_length=limits.TEXT_LENGTH, description="Of an item it must have.")] = "",
+    item_id: Annotated[str, Query(max_length=limits.TEXT_LENGTH, description="Only looks with this item.")] = "",
     item: Annotated[str, Query(max_length=limits.TEXT_LENGTH, deprecated=True, description="Now `item_id`.")] = "",
     offset: Annotated[int, Query(ge=0, le=1 << 40)] = 0,
     limit: Annotated[int, Query(ge=1, le=limits.PAGE)] = 50,
@@ -162,7 +162,7 @@ async def undo(request: Request, answer: Response, look_id: str, who: Annotated[
             raise Refused(404, "unknown_change", f"there is nothing to undo of a look {look_id!r}")
         restored = store.undo(changes[0].change_id, who[:60])
         if restored is None:
-            raise Refused(404, "unknown_look", f"the look {look_id!r} is deleted again")
+            raise Refused(404, "unknown_look", f"undone: there is no look {look_id!r} any more")
         return restored
 
     return await _answered(request, answer, await request.app.state.shop.quick.run(undone))

@@ -14,7 +14,7 @@ State = Literal["draft", "approved", "rejected", "live"]
 Note = Annotated[str, StringConstraints(max_length=limits.NOTE_LENGTH)]
 Tag = Annotated[str, StringConstraints(min_length=1, max_length=limits.TAG_LENGTH)]
 Tags = Annotated[list[Tag], Field(max_length=limits.LOOK_TAGS)]
-Who = Annotated[str, StringConstraints(max_length=60), Field(description="Whom the history names.")]
+Who = Annotated[str, StringConstraints(max_length=60), Field(description="Name for the history of the look.")]
 Pinned = Annotated[
     str, StringConstraints(max_length=limits.TEXT_LENGTH), Field(description="Of its items, that whose page shows it.")
 ]
@@ -130,9 +130,9 @@ class ReviewRequest(RequestModel):
     name: Text
     products: ProductsRequest = ProductsRequest()
     item_ids: Annotated[list[Text], Field(max_length=limits.REVIEW_ITEMS)] | None = Field(
-        None, description="Instead of the items that pass."
+        None, description="Ids of the items to review, in place of a choice of items."
     )
-    budget: Money | None = Field(None, description="Of each look.")
+    budget: Money | None = Field(None, description="Highest total price of each look.")
     who: Who = "program"
 
 

@@ -217,7 +217,7 @@ class LookResponse(ResponseModel):
     score: Number = Field(description="Higher means a better match; null if an item has no features.")
     findings: list[str] = Field(description="What keeps it from being an outfit, such as: needs a top.")
     verdict: str = Field(
-        description="strong, fine or weak among worn outfits of its size; unsure where the model hardly tells them "
+        description="strong, fine or weak among real outfits of its size; unsure where the model hardly tells them "
         "from mixed ones; incomplete with findings; empty where there were too few outfits to compare with."
     )
     probability: Number = Field(

@@ -18,7 +18,7 @@ MOST = 12
 FLAG = 110.0
 """Half as wide as the flag on a clash, with room, so that it is not clipped."""
 LEVELS = (0.1, 0.3, 0.55, 0.8)
-"""Shares of the pairs of worn outfits that are worse; they part the five looks of a line, from clash to match."""
+"""Shares of the pairs of real outfits that are worse; they part the five looks of a line, from clash to match."""
 
 
 def address(path: str, **query: Any) -> str:

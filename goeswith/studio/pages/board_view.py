@@ -13,7 +13,7 @@ from goeswith.errors import CatalogueError, GoeswithError
 from goeswith.shop.answers import looks_of
 from goeswith.shop.contributions import pair_matrix
 from goeswith.shop.explain import explain
-from goeswith.shop.reasons import Why
+from goeswith.shop.explanation import Explanation
 from goeswith.shop.stylist import Look
 from goeswith.studio.pages import choices, flat_lay
 from goeswith.studio.pages.arrangement import Spot
@@ -74,12 +74,12 @@ def table(
     if look is not None and np.isfinite(look.score):
         explanation = explain(view.stylist, present.on, swap=False, locked=present.lock)
         why = _reasons_panel(explanation, shown)
-        if view.index.scale is not None:  # else worn outfits are too few to compare pairs with, too
+        if view.index.scale is not None:  # else real outfits are too few to compare pairs with, too
             lines = _drawing(view, explanation, shown, [spot for spot, _ in lay])
     announcement = (
         _counted(shown)
         if look is None
-        else f"{_counted(shown)}: {'not a proper outfit, ' if look.findings else ''}{verdict(look) or 'no verdict'}"
+        else f"{_counted(shown)}: {'not a valid outfit, ' if look.findings else ''}{verdict(look) or 'no verdict'}"
     )
     announcement = f"{board.overflow} {announcement}".strip()
     return {
@@ -156,7 +156,7 @@ def _counted(shown: Sequence[Item]) -> str:
     return f"{len(shown)} {'item' if len(shown) == 1 else 'items'} on the board"
 
 
-def _reasons_panel(explanation: Why, shown: Sequence[Item]) -> dict[str, Any]:
+def _reasons_panel(explanation: Explanation, shown: Sequence[Item]) -> dict[str, Any]:
     """What the panel beside the board shows."""
     pairs = [[None if np.isnan(value) else value for value in row] for row in explanation.pairs.tolist()]
     names = {piece.id: piece.name for piece in shown}
@@ -204,8 +204,8 @@ def _sorted(pairs: np.ndarray) -> np.ndarray:
     return ascending
 
 
-def _drawing(view: CatalogueView, explanation: Why, shown: Sequence[Item], spots: Sequence[Spot]) -> Drawing:
-    """The lines between items, by how many pairs of worn outfits are worse; grey where nothing is known of those.
+def _drawing(view: CatalogueView, explanation: Explanation, shown: Sequence[Item], spots: Sequence[Spot]) -> Drawing:
+    """The lines between items, by how many pairs of real outfits are worse; grey where nothing is known of those.
 
     The one line of two pieces says what the verdict says.
     """

@@ -167,7 +167,7 @@ def _slot(view: CatalogueView, board: Board, shown: Sequence[Item], slot: str) -
         looks = best_first(_filled(view, board, board.on, slot)[:OFFERS])
         row.now = judged(view, shown)[0]
         row.offers = [Offer(item(view, view.row(look.added[0])), board.plus(look.added[0]), look) for look in looks]
-        row.trouble = " ".join(sentence(note) for look in looks[:1] for note in look.notes if "thin" not in note)
+        row.trouble = " ".join(sentence(note) for look in looks[:1] for note in look.notes if "not enough" not in note)
     except GoeswithError as error:
         row.trouble = in_titles(view, error, shown)
     return row

@@ -12,7 +12,7 @@ SIZE, MARGIN = (1200, 630), 80
 """Pixels of the card."""
 PAPER, INK, QUIET, TRACK, ACCENT = "#f5f4f1", "#17171a", "#5d5d67", "#e5e3de", "#2449bd"
 SERIF, SANS = "instrument-serif.woff2", "instrument-sans.woff2"
-SENTENCE = "{} worn outfits, one piece of each hidden, four to choose from"
+SENTENCE = "{} real outfits, one piece of each hidden, four to choose from"
 BAR = (230, 1000)
 """From where to where a bar is."""
 

@@ -21,7 +21,7 @@ COUNTERS = ("popularity", "rarity", "category", "category colour", "item pairs",
             "records and ids")  # fmt: skip
 """Floors that only count what was worn, without a look at a picture."""
 PICKS, PAIRS = "fitb", "compat"
-ASKED = {PICKS: "Finding the missing piece", PAIRS: "Telling a worn outfit from a mixed one"}
+ASKED = {PICKS: "Finding the missing piece", PAIRS: "Telling a real outfit from a mixed one"}
 """Kind of question, of those that `headlines` has → what is asked."""
 
 
@@ -96,7 +96,7 @@ def _sentence(own: Score, guess: Score | None) -> str:
     if own.task == PICKS:
         return f"In {_hundred(own.value)} of 100 test outfits it finds the missing piece among the choices{beside}."
     return (
-        f"Of 100 pairs of a worn outfit and a copy with pieces exchanged, it prefers the worn one "
+        f"Of 100 pairs of a real outfit and a copy with pieces exchanged, it prefers the real one "
         f"{_hundred(own.value)} times{beside}."
     )
 
@@ -109,7 +109,7 @@ def _points(share: float) -> str:
 
 def _comparison(line: Difference, name: str, other: Score) -> str:
     """Whether the model is better than the best counter, by the interval of their difference."""
-    counting = f"Counting alone, by {NAMES[name]}, gets {_hundred(other.value)}"
+    counting = f"Counting alone ({NAMES[name]}) gets {_hundred(other.value)}"
     difference, low, high = map(_points, (line.difference, line.low, line.high))
     certain = f"the difference is {difference} (95 % interval {low} to {high})"
     if line.low > 0:

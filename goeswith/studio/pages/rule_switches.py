@@ -98,7 +98,7 @@ def added(view: CatalogueView, written: Sequence[str], draft: Mapping[str, str])
     if rule in {dataclasses.replace(other, note="") for other in switched(view, (), written).rules}:
         raise DataError(f"the rule {str(rule)!r} already exists; switch it on or write another")
     if len(written) >= WRITTEN:
-        raise DataError(f"{WRITTEN} rules are the most that can be written here; use a rule file for more")
+        raise DataError(f"at most {WRITTEN} rules can be written here; use a rule file for more")
     return [*written, text_of(rule)]
 
 

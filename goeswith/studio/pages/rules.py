@@ -16,7 +16,7 @@ from goeswith.studio.service.shop_rules import Switches, text_of
 from goeswith.studio.service.source import dataset, in_words
 
 ORIGINS = {
-    "run": "The rules that this run was trained with: it has learned them, and a switch makes it keep to one more.",
+    "run": "The rules that this run was trained with. A rule that is switched on is also applied to every score.",
     "file": "The rules of the data set’s rules.toml.",
     "mined": "Rules that the training outfits follow, found just now.",
 }

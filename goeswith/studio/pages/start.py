@@ -58,7 +58,7 @@ def _outfits(view: CatalogueView) -> str:
         return ""
     sources = data.outfits.sources[data.outfits.splits == "train"].astype(str)
     baskets = int(np.isin(sources, BOUGHT).sum())
-    numbers = {"worn outfit": len(sources) - baskets, "basket": baskets}
+    numbers = {"outfit": len(sources) - baskets, "basket": baskets}
     return " and ".join(f"{number:,} {noun}{'s' * (number > 1)}" for noun, number in numbers.items() if number)
 
 

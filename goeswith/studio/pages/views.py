@@ -172,8 +172,8 @@ def standing(look: Look) -> str:
     if look.percentile is None or look.verdict == "unsure":
         return ""
     share = f"{look.percentile:.0f}"
-    return {"0": "worse than nearly all worn outfits", "100": "better than nearly all worn outfits"}.get(
-        share, f"better than {share} % of worn outfits"
+    return {"0": "worse than nearly all real outfits", "100": "better than nearly all real outfits"}.get(
+        share, f"better than {share} % of real outfits"
     )
 
 

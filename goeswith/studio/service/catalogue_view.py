@@ -88,7 +88,7 @@ class CatalogueView:
     def warm(self) -> None:
         """Make what the first requests would wait for."""
         index = self.index
-        for _ in (index.candidates, index.known, index.grammar, index.scale, index.taste, self._facets):
+        for _ in (index.candidates, index.known, index.grammar, index.scale, index.correction, self._facets):
             pass
         index.shelf.meant("")  # reads the names of all items
 

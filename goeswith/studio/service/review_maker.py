@@ -69,11 +69,11 @@ class ReviewMaker:
             try:
                 self._make()
             except GoeswithError as error:
-                log.warning("a review waits: %s", error)
+                log.warning("making looks for a review is paused: %s", error)
                 self.stopped.wait(RETRY_SECONDS)
                 self.pending.set()
             except Exception:
-                log.exception("reviews are made no further until another one begins")
+                log.exception("making looks for reviews stopped; it goes on when another review begins")
 
     def _make(self) -> None:
         """Make what is unfinished, unless another process does; then look again later, in case it stops."""

@@ -237,7 +237,7 @@ class Shop:
         try:
             view.index.follow([parse(text) for text in self.rules.read().on])
         except GoeswithError as error:
-            log.warning("no rule is followed: %s", error)
+            log.warning("the rules that are on cannot be applied: %s", error)
 
     def warm(self) -> None:
         """Make what the first pages need, before they are asked for."""
@@ -315,7 +315,7 @@ class Shop:
     def _retry_on_failure(self, task: asyncio.Future[None]) -> None:
         """What failed is tried again with the next request."""
         if not task.cancelled() and (error := task.exception()) is not None and self.photos is not None:
-            log.warning("photos that other processes were sent are not here yet: %s", error)
+            log.warning("photos uploaded to other processes could not be loaded yet: %s", error)
             self.photos.again()
 
     def _take_over(self) -> None:

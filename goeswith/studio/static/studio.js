@@ -184,7 +184,7 @@ async function further(more) {
     more.replaceWith(...fresh);
     fresh.forEach(wake);
   } catch {
-    say("The studio does not answer; the link below goes on.");
+    say("The studio does not answer; use the link below to continue.");
   }
 }
 

@@ -26,7 +26,7 @@ class Row:
 
 
 @dataclass(frozen=True)
-class Beside:
+class Gain:
     """How much better a model does than random looks, in the same trial."""
 
     name: str
@@ -52,7 +52,7 @@ class Report:
     unseen: int
     sources: tuple[Row, ...]
     looks: tuple[Row, ...]
-    beside: tuple[Beside, ...]
+    beside: tuple[Gain, ...]
     contest: Contest | None
 
     def to_dict(self) -> dict[str, Any]:
@@ -85,7 +85,7 @@ def _rows(shown: pl.DataFrame, name: str, item: pl.Expr) -> tuple[Row, ...]:
     )
 
 
-def _beside(shown: pl.DataFrame) -> tuple[Beside, ...]:
+def _beside(shown: pl.DataFrame) -> tuple[Gain, ...]:
     """Each source beside random looks, the one that was shown most often first."""
     names = shown.filter(pl.col("source") != RANDOM)["source"].value_counts().sort("count", "source", descending=True)
     compared = []
@@ -93,7 +93,7 @@ def _beside(shown: pl.DataFrame) -> tuple[Beside, ...]:
         both = shown.filter(pl.col("source").is_in([name, RANDOM]))
         click, basket = (gap(_counts(both, name, column).to_numpy()) for column in ("clicked", "basket"))
         if click is not None and basket is not None:
-            compared.append(Beside(name, click, basket))
+            compared.append(Gain(name, click, basket))
     return tuple(compared)
 
 

@@ -53,9 +53,9 @@ def tables(
         rows = [[each.name, _signed(each.click), _range(each.click), _signed(each.basket), _range(each.basket)]
                 for each in report.beside]  # fmt: skip
         yield Table(
-            "Beside random looks",
-            f"Percentage points more than coherent looks drawn by chance, over {report.beside[0].click.sessions:,} "
-            "sessions, which were drawn again for the intervals. An interval that holds 0 shows no difference.",
+            "Compared with random looks",
+            f"Percentage points more than random coherent looks, over {report.beside[0].click.sessions:,} sessions; "
+            "intervals are bootstrapped over sessions. An interval that contains 0 shows no difference.",
             ["looks of", "click-through", "95 %", "basket", "95 %"], rows,
         )  # fmt: skip
     if report.contest is not None:

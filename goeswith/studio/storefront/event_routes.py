@@ -28,7 +28,7 @@ class EventRequest(RequestModel):
     kind: Literal["impression", "click", "basket"]
     session: Name = Field(description="Chosen by the page, by chance; it must not say who somebody is.")
     item_id: Text = renamed(..., "item", "The item of the page.")
-    look_id: Text = renamed(..., "look", "As the answer has it.")
+    look_id: Text = renamed(..., "look", "The `look_id` of the answer.")
     source: Word = Field("", description="`source` of the look in the answer.")
     trial: Literal["", "control", "compare"] = Field("", description="`trial` of the answer.")
     target: Annotated[str, StringConstraints(max_length=limits.TEXT_LENGTH)] = Field(
@@ -51,7 +51,7 @@ class EventsResponse(BaseModel):
     model_config = ConfigDict(json_schema_extra={"examples": [{"kept": 2, "repeated": 0}]})
 
     kept: int
-    repeated: int = Field(description="Whose ids are there already.")
+    repeated: int = Field(description="Number of events that were skipped, because their ids are stored already.")
 
 
 def _schema() -> dict[str, Any]:

@@ -43,7 +43,7 @@ Fields = Annotated[
 ApprovedOnly = Annotated[bool, Query(description="Only looks that a person approved.")]
 Draw = Annotated[
     int | None,
-    Query(ge=0, lt=100, description="Of the session, by chance: it takes part in trials, and sees the same again."),
+    Query(ge=0, lt=100, description="Random number of the session, for trials and for the same looks again."),
 ]
 IfNoneMatch = Annotated[str, Header(alias="If-None-Match")]
 

@@ -72,8 +72,8 @@ class PageLookResponse(BaseModel):
 
     model_config = example(LOOK)
 
-    look_id: str = Field(description="Of the same items, the same.")
-    approved: bool = Field(description="By a person; otherwise the model made it.")
+    look_id: str = Field(description="Stable id: looks with the same items have the same id.")
+    approved: bool = Field(description="True if a person approved the look, false if the model made it.")
     name: str = Field(description="As it was saved; empty if the model made it.")
     source: str = Field(description="approved, random, or the name of a model; goes into the events of this look.")
     price: float | None = Field(description="Of all its items; null if one has no price or another currency.")

@@ -16,7 +16,7 @@ from goeswith.studio.storefront.pictures import Address, picture
 
 TEXTS = ("product_id", "title", "category", "group", "colour", "brand", "currency")
 FIELDS = (*TEXTS, "titles", "link", "image", "price", "regular_price", "in_stock", "sizes", "skus")
-"""What is known of an item beside its id. How many there are in stock is nobody's business: only whether there are."""
+"""What is known of an item beside its id. The number in stock is not disclosed, only whether there are any."""
 TITLES = re.compile("title_([a-z]{2})")
 """Columns of titles in further languages, see `goeswith.data.readers.languages`."""
 

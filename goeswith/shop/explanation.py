@@ -1,4 +1,4 @@
-"""Reasons: what explains the score of an outfit, in numbers."""
+"""Explanation: what explains the score of an outfit, in numbers."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from goeswith.shop.answers import Look, Swap
 
 
 @dataclass(frozen=True)
-class Why:
+class Explanation:
     """What lies behind the score of an outfit of n items.
 
     pairs: (n, n) see `goeswith.shop.contributions.pair_matrix`, NaN on the diagonal. contributions: (n,) what the score

@@ -1,4 +1,4 @@
-"""Start: initialises two towers with the weights of a run on other outfits, e.g. those of designers."""
+"""Warm start: initialises two towers with the weights of a run on other outfits, e.g. those of designers."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from goeswith.train.source import Step, Student
 
 
 @dataclass(frozen=True)
-class StartConfig:
+class WarmStartConfig:
     """There is nothing to set."""
 
     def check(self, student: str) -> None:
@@ -30,7 +30,7 @@ class StartConfig:
             )
 
 
-class StartSource:
+class WarmStartSource:
     """A run to start from, see `goeswith.train.source.Source`.
 
     Raises:
@@ -38,9 +38,9 @@ class StartSource:
     """
 
     flag, prefix, key, files = "--knowledge start=RUN", "", "start", ()
-    config = StartConfig
+    config = WarmStartConfig
 
-    def __init__(self, value: str, config: StartConfig, student: Student, settings: list[str]) -> None:
+    def __init__(self, value: str, config: WarmStartConfig, student: Student, settings: list[str]) -> None:
         run, hidden = Run(value), student.config.hidden
         expected, actual = ("two-tower", student.encoder, hidden), (run.name, run.config["encoder"])
         if (*actual, run.config["settings"].get("hidden")) != expected:

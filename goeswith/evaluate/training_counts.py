@@ -1,6 +1,6 @@
-"""Habits: how often training outfits wear each item and which categories they wear together, as corrections of scores.
+"""Training counts: how often training outfits have each item, and which categories together, to correct scores.
 
-Where candidates of a gap are scored, habits give what `goeswith.evaluate.reranking` weighs beside the score.
+Where candidates of a gap are scored, they give what `goeswith.evaluate.reranking` weighs beside the score.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Habits:
+class TrainingCounts:
     """What the training outfits of a data set say of its items.
 
     popularity: (U,) float64, see `log_popularity`. categories: (U,) int64. weights: (C, C), see `learn_lifts`.
@@ -33,7 +33,7 @@ class Habits:
     weights: np.ndarray
 
     @classmethod
-    def learn(cls, dataset: Dataset) -> Habits:
+    def learn(cls, dataset: Dataset) -> TrainingCounts:
         """Those of a data set; none of no training outfits."""
         catalogue, outfits = dataset.catalogue, dataset.outfits
         train = outfits.take(outfits.splits == "train")

@@ -1,4 +1,4 @@
-"""Clock: progress messages of a long command, with the elapsed time and the number of the stage."""
+"""Progress log: messages of a long command, with the elapsed time and the number of the stage."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ EVERY = 5.0
 """Seconds between two lines of progress."""
 
 
-class Clock:
+class ProgressLog:
     """Says every line with the time since the start, and counts the stages."""
 
     def __init__(self, say: Callable[[str], None], total: int) -> None:

@@ -1,4 +1,4 @@
-"""Bounded: a model is built only as far as its tensors hold no more numbers than a file could."""
+"""Size limit: a model is built only as far as its tensors hold no more numbers than a file could."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ class TooLargeError(Exception):
     """More numbers were asked for than there may be."""
 
 
-class Bounded(TorchFunctionMode):
-    """Inside ``with Bounded(most):`` tensors of at most `most` numbers in all are made by their shape.
+class SizeLimit(TorchFunctionMode):
+    """Inside ``with SizeLimit(most):`` tensors of at most `most` numbers in all are made by their shape.
 
     Raises:
         TooLargeError: there would be more; nothing was allocated for those.

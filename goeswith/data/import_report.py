@@ -1,4 +1,4 @@
-"""Understood: a report of how an import read a source: columns, rows, groups, what is missing."""
+"""Import report: how an import read a source: columns, rows, groups, what is missing."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ SHOWN = 24
 
 
 @dataclass(frozen=True)
-class Understood:
+class ImportReport:
     """What was made of a source.
 
     layout: by which it was read. taken: our column → theirs, or how it was derived. unused: theirs that were not taken.

@@ -1,4 +1,4 @@
-"""Taste and coherence: what beside the score decides what is offered."""
+"""Score correction and coherence: what beside the score decides what is offered."""
 
 import json
 from dataclasses import replace
@@ -18,8 +18,8 @@ from goeswith.data.shelf import shelf
 from goeswith.errors import CatalogueError
 from goeswith.shop.coherence import agreeing
 from goeswith.shop.index import Index
+from goeswith.shop.score_correction import ScoreCorrection
 from goeswith.shop.stylist import Stylist
-from goeswith.shop.taste import Taste
 
 
 @pytest.fixture(scope="module")
@@ -29,8 +29,8 @@ def world(tmp_path_factory):
 
 def test_popularity_is_counted_and_hubs_are_of_the_same_items(world):
     dataset, _, index = world
-    taste = index.taste
-    assert taste is not None
+    correction = index.correction
+    assert correction is not None
     outfits = dataset.outfits.split("train")
     ids = np.array(dataset.catalogue.ids, dtype=object)
     worn = dict.fromkeys(ids, 0)
@@ -38,16 +38,16 @@ def test_popularity_is_counted_and_hubs_are_of_the_same_items(world):
         for item_id in ids[outfits[row]]:
             worn[item_id] += 1
     counted = [np.log1p(worn[item_id]) for item_id in index.catalogue.ids]
-    np.testing.assert_allclose(taste.popularity, counted, rtol=1e-6)
+    np.testing.assert_allclose(correction.popularity, counted, rtol=1e-6)
     # A hub scores high beside anything: its mean over all others of other groups, less that of its group.
     tops = np.flatnonzero((index.catalogue.items["group"] == "top").to_numpy())
     rest = np.setdiff1d(np.arange(index.size), tops)
     pairs = np.stack(np.meshgrid(tops, rest, indexing="ij"), axis=-1).reshape(-1, 2)
     means = index.scorer.score(pairs, np.ones(pairs.shape, bool)).reshape(len(tops), -1).mean(axis=1)
-    assert np.corrcoef(means, taste.hubs[tops])[0, 1] > 0.5
-    again = Taste.load(index.path / "taste.safetensors")
-    np.testing.assert_array_equal(again.bonus(0.5), taste.bonus(0.5))
-    np.testing.assert_array_equal(taste.in_order(tops).hubs, taste.hubs[tops])
+    assert np.corrcoef(means, correction.hubs[tops])[0, 1] > 0.5
+    again = ScoreCorrection.load(index.path / "taste.safetensors")
+    np.testing.assert_array_equal(again.bonus(0.5), correction.bonus(0.5))
+    np.testing.assert_array_equal(correction.in_order(tops).hubs, correction.hubs[tops])
 
 
 def test_a_file_from_when_one_setting_did_both_still_opens(world, tmp_path):
@@ -58,10 +58,10 @@ def test_a_file_from_when_one_setting_did_both_still_opens(world, tmp_path):
     older = {name: value for name, value in values.items() if not name.startswith(("order_", "gamma"))}
     del tensors["lifts"]
     save_file(tensors, tmp_path / path.name, {"taste": json.dumps(older | {"alpha": 0.25, "beta": 0.5})})
-    taste = Taste.load(tmp_path / path.name)
-    np.testing.assert_array_equal(taste.order, taste.bonus())
-    assert taste.order_alpha == 0.25
-    assert taste.wanted(np.array([0])) is None
+    correction = ScoreCorrection.load(tmp_path / path.name)
+    np.testing.assert_array_equal(correction.order, correction.bonus())
+    assert correction.order_alpha == 0.25
+    assert correction.wanted(np.array([0])) is None
 
 
 def test_popularity_can_be_weighted(world):
@@ -70,7 +70,7 @@ def test_popularity_can_be_weighted(world):
 
     def popularity(alpha: float) -> float:
         looks = [stylist.fill([top], "shoes", k=1, popularity=alpha, coherent=False)[0] for top in tops]
-        return float(np.mean([index.taste.popularity[index.row_of[look.added[0]]] for look in looks]))
+        return float(np.mean([index.correction.popularity[index.row_of[look.added[0]]] for look in looks]))
 
     assert popularity(1.0) > popularity(0.0)
     with pytest.raises(CatalogueError, match=r"the popularity is 2; it must be between 0 \(taste\) and 1"):
@@ -81,11 +81,11 @@ def test_popularity_can_be_weighted(world):
 
 def test_the_ten_best_are_chosen_by_one_worth_and_ordered_by_another(world):
     index = Index(world[2].path)
-    index.taste = replace(index.taste, alpha=1.0, order_alpha=0.0, beta=0.0, order_beta=0.0)
-    taste, stylist = index.taste, Stylist(index)
+    index.correction = replace(index.correction, alpha=1.0, order_alpha=0.0, beta=0.0, order_beta=0.0)
+    correction, stylist = index.correction, Stylist(index)
     looks = stylist.fill(["i0"], "shoes", k=13)
     rows = np.array([index.row_of[look.added[0]] for look in looks])
-    worth = np.array([look.score for look in looks]) + taste.bonus()[rows] * taste.units()[2]
+    worth = np.array([look.score for look in looks]) + correction.bonus()[rows] * correction.units()[2]
     assert (worth[:10, None] >= worth[10:] - 1e-6).all()  # the ten best, by what most people wear
     own = [look.score for look in looks]
     assert own[:10] == sorted(own[:10], reverse=True) != own  # in the order of taste
@@ -110,17 +110,17 @@ def test_what_the_given_items_lack_is_added_to_what_each_candidate_is_worth(worl
     rows = np.array([index.row_of[item_id] for item_id in item_ids])
     plain = Stylist(index).fill(item_ids, "bag", k=20, coherent=False)
     spread = float(np.std([look.score for look in plain]))
-    index.taste = replace(index.taste, lifts=lifts, gamma=0.5, temperatures=(spread, spread))
-    taste, kinds = index.taste, index.kinds
+    index.correction = replace(index.correction, lifts=lifts, gamma=0.5, temperatures=(spread, spread))
+    correction, kinds = index.correction, index.kinds
     looks = Stylist(index).fill(item_ids, "bag", k=20, coherent=False)
     assert [look.added for look in plain] != [look.added for look in looks]
-    unit = taste.units()[len(item_ids) + 1]
+    unit = correction.units()[len(item_ids) + 1]
     worth, order = [], []
     for look in looks:
         row = index.row_of[look.added[0]]
-        lift = 0.5 * taste.temperatures[0] * sum(float(lifts[kinds[other], kinds[row]]) for other in rows)
-        worth.append(look.score + unit * (taste.bonus()[row] + lift))
-        order.append(look.score + unit * (taste.order[row] + lift))
+        lift = 0.5 * correction.temperatures[0] * sum(float(lifts[kinds[other], kinds[row]]) for other in rows)
+        worth.append(look.score + unit * (correction.bonus()[row] + lift))
+        order.append(look.score + unit * (correction.order[row] + lift))
     assert min(worth[:10]) >= max(worth[10:]) - 1e-5
     np.testing.assert_allclose(order[:10], sorted(order[:10], reverse=True), rtol=1e-6)
     np.testing.assert_allclose(worth[10:], sorted(worth[10:], reverse=True), rtol=1e-6)

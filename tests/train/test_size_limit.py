@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from goeswith.models import MODELS, Vocabulary, model_classes
-from goeswith.train.bounded import Bounded, TooLargeError
+from goeswith.train.size_limit import SizeLimit, TooLargeError
 
 WORDS = Vocabulary(("shirts", "trousers", "boots"), ("top", "bottom", "shoes"))
 
@@ -19,18 +19,18 @@ def test_a_model_that_fits_is_built_as_without_a_bound_and_a_larger_one_is_not(n
     alone = model(config(), 24, WORDS).state_dict()
     numbers = sum(value.numel() for value in alone.values())
     torch.manual_seed(3)
-    with Bounded(4 * numbers):
+    with SizeLimit(4 * numbers):
         bounded = model(config(), 24, WORDS).state_dict()
     assert all(torch.equal(bounded[key], value) for key, value in alone.items())
-    with pytest.raises(TooLargeError), Bounded(4 * numbers):
+    with pytest.raises(TooLargeError), SizeLimit(4 * numbers):
         model(config(), 1 << 40, WORDS)
 
 
 def test_shapes_are_counted_in_every_form() -> None:
-    with Bounded(25):
+    with SizeLimit(25):
         torch.zeros(2, 3), torch.ones((2, 3)), torch.empty(size=(2, 3)), torch.rand([2, 3]), torch.randn(())
     for make in (lambda: torch.zeros(5, 5), lambda: torch.empty((5, 5)), lambda: torch.randn(size=[5, 5])):
-        with pytest.raises(TooLargeError), Bounded(24):
+        with pytest.raises(TooLargeError), SizeLimit(24):
             make()
 
 
@@ -39,10 +39,10 @@ def test_building_models_does_not_load_torchs_compiler() -> None:
     program = """
 import sys
 from goeswith.models import MODELS, Vocabulary, model_classes
-from goeswith.train.bounded import Bounded
+from goeswith.train.size_limit import SizeLimit
 for name in MODELS:
     model, config = model_classes(name)
-    with Bounded(1 << 30):
+    with SizeLimit(1 << 30):
         model(config(), 24, Vocabulary(("shirts", "boots"), ("top", "shoes")))
     assert "torch._dynamo" not in sys.modules, name
 """

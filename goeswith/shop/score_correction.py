@@ -1,4 +1,4 @@
-"""Taste: correction of scores for popularity, for items that a model likes with everything, and for what is missing.
+"""Score correction: for popularity, for items that a model likes with everything, and for what is missing.
 
 A model's scores alone offer a few items to everybody: those that lie near all others (hubs). Popularity alone offers
 them too. And a model that learnt to tell skirts from skirts does not know that it is a skirt that the others lack. All
@@ -24,9 +24,9 @@ from goeswith import schemas
 from goeswith.errors import CatalogueError, DataError
 from goeswith.evaluate.category_lifts import category_lifts
 from goeswith.evaluate.gaps import draw_gaps, group_pools
-from goeswith.evaluate.habits import Habits, hubs_of
 from goeswith.evaluate.reranking import Reranking, distinct, recall, together
 from goeswith.evaluate.shortlist_fit import fit_shortlist
+from goeswith.evaluate.training_counts import TrainingCounts, hubs_of
 from goeswith.files import fresh_file
 
 if TYPE_CHECKING:
@@ -45,7 +45,7 @@ TENSORS = ("popularity", "hubs", "lifts")
 
 
 @dataclass(frozen=True)
-class Taste:
+class ScoreCorrection:
     """What items are worth beside a score.
 
     popularity: (U,) float32 log(1 + training outfits that wear the item). hubs: (U,) float32 how much higher than
@@ -71,7 +71,7 @@ class Taste:
     distinct: tuple[int, int]
 
     @classmethod
-    def fit(cls, scorer: Scorer, dataset: Dataset, usable: np.ndarray) -> Taste | None:
+    def fit(cls, scorer: Scorer, dataset: Dataset, usable: np.ndarray) -> ScoreCorrection | None:
         """Fit on the validation outfits; None where they are too few.
 
         usable: (U,) bool by row of the data set, items that can be offered.
@@ -84,17 +84,17 @@ class Taste:
         drawn = [draw_gaps(valid, pools, anchor=anchor, most=MOST, budget=BUDGET) for anchor in (True, False)]
         if min(map(len, drawn)) < LEAST:
             return None
-        habits = Habits.learn(dataset)
+        counts = TrainingCounts.learn(dataset)
         hubs = _hubs(scorer, dataset, usable)
         tasks = zip(("anchor", "rest"), drawn, strict=True)
-        blocks, scales = together({task: habits.judged(scorer, gaps, hubs) for task, gaps in tasks})
+        blocks, scales = together({task: counts.judged(scorer, gaps, hubs) for task, gaps in tasks})
         setting = fit_shortlist(blocks)
         small = setting.chosen.temperature
         plain = Reranking(0.0, 0.0, small)
         return cls(
-            popularity=habits.popularity.astype(np.float32),
+            popularity=counts.popularity.astype(np.float32),
             hubs=hubs.astype(np.float32),
-            lifts=habits.weights,
+            lifts=counts.weights,
             alpha=setting.chosen.alpha,
             beta=setting.chosen.beta,
             order_alpha=setting.order.alpha,
@@ -106,7 +106,7 @@ class Taste:
             distinct=(distinct(blocks, plain), distinct(blocks, setting)),
         )
 
-    def of(self, scorer: Scorer, dataset: Dataset, usable: np.ndarray) -> Taste:
+    def of(self, scorer: Scorer, dataset: Dataset, usable: np.ndarray) -> ScoreCorrection:
         """The same strengths with the hubs of another scorer: of the model that is served, if another was fitted."""
         return replace(self, hubs=_hubs(scorer, dataset, usable).astype(np.float32))
 
@@ -157,10 +157,10 @@ class Taste:
         units: np.ndarray = (np.maximum(np.arange(LONGEST + 1), 2) / small) ** slope
         return units
 
-    def in_order(self, order: np.ndarray) -> Taste:
+    def in_order(self, order: np.ndarray) -> ScoreCorrection:
         """The same of a catalogue in another order, (U,) rows of this one."""
         values = {name: getattr(self, name) for name in self.__dataclass_fields__}
-        return Taste(**values | {"popularity": self.popularity[order], "hubs": self.hubs[order]})
+        return ScoreCorrection(**values | {"popularity": self.popularity[order], "hubs": self.hubs[order]})
 
     def save(self, path: Path) -> None:
         """Write it to a safetensors file."""
@@ -169,7 +169,7 @@ class Taste:
             save_file({name: getattr(self, name) for name in TENSORS}, partial, {"taste": json.dumps(others)})
 
     @classmethod
-    def load(cls, path: Path) -> Taste:
+    def load(cls, path: Path) -> ScoreCorrection:
         """What `save` wrote.
 
         Raises:
