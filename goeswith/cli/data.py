@@ -59,7 +59,7 @@ def import_(
     download: DownloadOption = True,
     allow_private: AllowPrivateOption = False,
 ) -> None:
-    """Import a published data set, a shop's export, or your own tables.
+    """Import a published data set, a shop's export, or your tables.
 
     SOURCE is never changed. DEST is written completely or not at all. With --looks, looks approved in the studio become
     outfits, and goeswith train --knowledge preferences=DEST learns from what was rejected or exchanged.
@@ -216,10 +216,10 @@ def encoders(
     settings: SetOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Compare encoders on your data: the quality that a quick model reaches, and the costs.
+    """Compare encoders on your data, by quality and by cost.
 
-    Compares all encoders that the data set has features of, and pairs of them, on validation outfits. Resumes if
-    interrupted.
+    Trains a quick model with each encoder that the data set has features of, and with pairs of them, and compares
+    these models on validation outfits. Resumes if interrupted.
 
     \b
     Examples:
@@ -267,7 +267,7 @@ def questions(
         Path | None, typer.Option(help="With --outfits and --task: question file to write (.parquet).")
     ] = None,
 ) -> None:
-    """Create the evaluation questions once, so that every model answers the same.
+    """Create the test questions once, the same for every model.
 
     Without --task: compat and fitb questions with random, category and matched negatives, and retrieval questions.
     With --match: compat and fitb questions whose wrong items share the category and all of these columns (or parts of
@@ -339,7 +339,7 @@ def audit(
     encoder: EncoderOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Check question files for shortcuts that solve them without looking at the items.
+    """Find shortcuts that answer questions without seeing an item.
 
     Scores each file with simple baselines (category counts, popularity, item pairs) and names the strongest. Then does
     the same with every column, id, date and picture file (size, border) of the catalogue, each alone and all together,

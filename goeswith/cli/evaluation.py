@@ -44,7 +44,7 @@ def evaluate(
     device: DeviceOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Measure a run, or scores of another program, on the frozen test questions.
+    """Evaluate a run, or another program's scores, on the questions.
 
     Prints AUC, FITB accuracy, MRR and recall with 95 % intervals and signatures, below those of simple baselines;
     with --json also pooled AUC and recall of retrieval questions.

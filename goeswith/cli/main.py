@@ -144,9 +144,10 @@ def curves(
     ] = False,
     tiny: Annotated[bool, typer.Option("--tiny", help="Smoke test: one seed, one epoch, smallest sizes.")] = False,
 ) -> None:
-    """Measure how much designers' outfits help a student, by number of its own outfits.
+    """Measure how much designers' outfits help a student.
 
-    Writes a figure, tables and results.json with intervals over seeds and outfits. Resumes if interrupted.
+    Students learn from few or many outfits of their own. Writes a figure, tables and results.json with intervals over
+    seeds and outfits. Resumes if interrupted.
 
     \b
     Examples:

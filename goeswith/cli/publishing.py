@@ -27,9 +27,10 @@ def publish(
         Path | None, typer.Option(help="File with saved looks. Default: looks.sqlite beside INDEX.")
     ] = None,
 ) -> None:
-    """Write looks as JSON, pages and pictures, which any web server or CDN can serve.
+    """Write looks as JSON, pages and pictures for a web server.
 
-    Writes only what has changed. Product pages show the looks with the script looks.js in the folder.
+    Any web server or CDN can serve them. Writes only what has changed. Product pages show the looks with the script
+    looks.js in the folder.
 
     \b
     Examples:

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from goeswith.rules.mine import Mined
     from goeswith.rules.pairs import RuleScore
 
-app = typer.Typer(help="Mine rules for tops and bottoms, check a rule file, explain a run.")
+app = typer.Typer(help="Mine, check and explain rules for tops and bottoms.")
 
 RunArgument = Annotated[Path, typer.Argument(metavar="RUN", help="Run trained with --rules.")]
 
@@ -188,9 +188,10 @@ def explain(
     seed: Annotated[int, typer.Option(min=0, max=LARGEST, help="Random seed for the choice of other bottoms.")] = 0,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of sentences.")] = False,
 ) -> None:
-    """Explain how a run scores a top with a bottom: by the student, by rules, by both.
+    """Explain how a run scores a top with a bottom.
 
-    Ranks the bottom among other bottoms for this top and lists the rules that apply to the pair.
+    Ranks the bottom among other bottoms for this top, by the student, by rules and by both, and lists the rules that
+    apply to the pair.
 
     \b
     Examples:

@@ -52,7 +52,7 @@ def train(
     ] = None,
     device: DeviceOption = None,
 ) -> None:
-    """Train a model and keep its best epoch on the validation outfits.
+    """Train a model and keep its best epoch on validation outfits.
 
     With --teacher it also learns from designers, with --rules from rules. Unless you name a model, it then trains a
     mixture: how far each teacher is trusted, if at all, is decided on the validation outfits. Resumes if interrupted.
@@ -258,7 +258,7 @@ def export(
     licence: Annotated[str | None, typer.Option(help="Licence of the weights, e.g. apache-2.0.")] = None,
     onnx: Annotated[bool, typer.Option("--onnx", help="Also write item_encoder.onnx and scorer.onnx.")] = False,
 ) -> None:
-    """Export a run as a folder to share: weights, settings, rules and a model card.
+    """Export a run to share: weights, settings, rules, a model card.
 
     \b
     Examples:

@@ -71,10 +71,12 @@ def serve(
         str | None, typer.Option(metavar="FILE", help="Write one line of JSON per request; - for standard output.")
     ] = None,
 ) -> None:
-    """Serve an index over HTTP: the studio at / and an API at /v1, until Ctrl-C.
+    """Serve an index over HTTP: the studio and an API.
 
-    The API is documented at /docs. Every option is also a key of the file, and an environment variable such as
-    GOESWITH_PORT; the command line wins over the environment, which wins over the file.
+    The studio is at /, the API at /v1 and documented at /docs; Ctrl-C ends the service.
+
+    Every option is also a key of the file, and an environment variable such as GOESWITH_PORT; the command line wins
+    over the environment, which wins over the file.
 
     \b
     Examples:
@@ -105,7 +107,7 @@ def clicks(
     ],
     as_json: JsonOption = False,
 ) -> None:
-    """Report clicks and baskets on product pages, by model and by look.
+    """Report clicks and baskets on product pages, by model and look.
 
     Compares the model with random looks (serve --control) and with another model (serve --compare), if they were shown.
 

@@ -67,7 +67,7 @@ def build(
     download: DownloadOption = True,
     allow_private: AllowPrivateOption = False,
 ) -> None:
-    """Build everything that goeswith serve needs from a shop's export, in one command.
+    """Build all that goeswith serve needs from a shop's export.
 
     Imports, encodes, makes test questions, trains, calibrates, indexes, and writes a page with twelve looks. If there
     are too few outfits, looks combine items of similar style and follow --rules. Resumes if interrupted.
@@ -116,7 +116,7 @@ def index(
     device: DeviceOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Build or update the index of a catalogue, which the search commands read.
+    """Build or update the index of a catalogue, for searches.
 
     Computes what the model needs of each item, once. Resumes if interrupted.
 
@@ -160,7 +160,7 @@ def complete(
     filters: Filters,
     output: Output,
 ) -> None:
-    """Complete a look around some items: the best items for each slot, best looks first.
+    """Complete looks around some items, the best looks first.
 
     \b
     Examples:
@@ -199,7 +199,7 @@ def looks(
     *,
     filters: Filters,
 ) -> None:
-    """Make looks for many items of a catalogue, as a table and as a contact sheet.
+    """Make looks for many items, as a table and a contact sheet.
 
     Spreads the added items over the catalogue, so that the looks do not repeat a few bestsellers.
 
@@ -298,7 +298,7 @@ def similar(
     filters: Filters,
     output: Output,
 ) -> None:
-    """Find substitutes: items of the same category that the model sees as most alike.
+    """Find substitutes for an item: the most alike of its category.
 
     \b
     Examples:
@@ -355,7 +355,7 @@ def feedback(
         list[str], typer.Option(help="Looks to write: draft, approved, rejected or live. Repeat for several.")
     ] = ["approved", "live"],  # noqa: B006
 ) -> None:
-    """Write the looks approved in the studio as a table of outfits that can be imported.
+    """Write looks approved in the studio as a table to import.
 
     \b
     Examples:
