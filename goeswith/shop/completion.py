@@ -27,7 +27,7 @@ STEP = 128
 
 
 @dataclass(frozen=True)
-class Wish:
+class Request:
     """What looks are wanted; see the arguments of `goeswith.shop.stylist.Stylist.complete`."""
 
     slots: Sequence[str] = ()
@@ -41,7 +41,7 @@ class Wish:
     coherent: bool = True
 
     @classmethod
-    def one(cls, slot: str, *, k: int = 10, **options: Any) -> Wish:
+    def one(cls, slot: str, *, k: int = 10, **options: Any) -> Request:
         """The best items for one slot, see `goeswith.shop.stylist.Stylist.fill`."""
         return cls(slots=[slot], k=k, beam=1, **options)
 
@@ -61,30 +61,30 @@ def check_number(**numbers: int) -> None:
             raise CatalogueError(f"{name} is {value}; it must be 1 or more")
 
 
-def complete(assortment: Assortment, anchors: Sequence[str], wish: Wish) -> Steps[list[Look]]:
+def complete(assortment: Assortment, anchors: Sequence[str], request: Request) -> Steps[list[Look]]:
     """Search whole looks around some items, see `goeswith.shop.stylist.Stylist.complete`.
 
     Raises:
         CatalogueError: as there.
     """
-    wish.check()
+    request.check()
     rows = assortment.outfit(anchors)
-    if wish.common is not None and wish.common < 0:
-        raise CatalogueError(f"common is {wish.common}; it must be 0 or more")
-    if wish.slots:
-        wish = replace(wish, slots=[assortment.spelled(slot) for slot in wish.slots])
-        assortment.check_slots(rows, wish.slots)
-        return _noted((yield from _looks(assortment, rows, wish)), wish.k)
+    if request.common is not None and request.common < 0:
+        raise CatalogueError(f"common is {request.common}; it must be 0 or more")
+    if request.slots:
+        request = replace(request, slots=[assortment.spelled(slot) for slot in request.slots])
+        assortment.check_slots(rows, request.slots)
+        return _noted((yield from _looks(assortment, rows, request)), request.k)
     kinds: list[tuple[list[Look], int]] = []
     failure: CatalogueError | None = None
-    for slots, count in assortment.whole(rows, wish.k):
+    for slots, count in assortment.whole(rows, request.k):
         try:  # as many as are wanted in all, since those of one kind may have too much of another's
-            kinds.append(((yield from _looks(assortment, rows, replace(wish, slots=slots))), count))
+            kinds.append(((yield from _looks(assortment, rows, replace(request, slots=slots))), count))
         except CatalogueError as error:
             failure = error
     if failure is not None and not kinds:
         raise failure
-    return _noted(_in_turn(assortment.index, kinds, wish.k, wish.common), wish.k)
+    return _noted(_in_turn(assortment.index, kinds, request.k, request.common), request.k)
 
 
 def _in_turn(index: Index, kinds: Sequence[tuple[list[Look], int]], k: int, common: int | None) -> list[Look]:
@@ -124,17 +124,17 @@ def _noted(looks: list[Look], k: int) -> list[Look]:
     return [replace(look, notes=(*look.notes, thin)) for look in looks]
 
 
-def _looks(assortment: Assortment, rows: np.ndarray, wish: Wish) -> Steps[list[Look]]:
+def _looks(assortment: Assortment, rows: np.ndarray, request: Request) -> Steps[list[Look]]:
     """Looks around rows (n,) with the slots filled."""
-    index, slots = assortment.index, wish.slots
+    index, slots = assortment.index, request.slots
     if len(rows) + len(slots) > LONGEST:
         raise CatalogueError(
             f"{len(rows)} items and {len(slots)} slots are more than {LONGEST}; give fewer", reason="too_many_items"
         )
     template, notes = assortment.template(
-        rows, slots, wish.filters, wish.budget, coherent=wish.coherent, popularity=wish.popularity
+        rows, slots, request.filters, request.budget, coherent=request.coherent, popularity=request.popularity
     )
-    chosen = yield from _chosen(index, template, wish)
+    chosen = yield from _chosen(index, template, request)
     if not len(chosen.items):
         raise CatalogueError(
             f"the model {index.run.title} has no score for any look of {', '.join(slots)} with these items; "
@@ -147,11 +147,11 @@ def _looks(assortment: Assortment, rows: np.ndarray, wish: Wish) -> Steps[list[L
     return [replace(look, notes=tuple(notes)) for look in looks]
 
 
-def _chosen(index: Index, template: Template, wish: Wish) -> Steps[Beam]:
+def _chosen(index: Index, template: Template, request: Request) -> Steps[Beam]:
     """Up to k looks, in the order in which they are shown; none where the model has no score for any."""
-    full, k, common = max(FULL if len(template.slots) == 1 else STEP, 2 * wish.k), wish.k, wish.common
-    diversity = wish.diversity
-    candidates = yield from grow(index, template, wish.beam, diversity, full)
+    full, k, common = max(FULL if len(template.slots) == 1 else STEP, 2 * request.k), request.k, request.common
+    diversity = request.diversity
+    candidates = yield from grow(index, template, request.beam, diversity, full)
     if len(template.slots) > 1:
         candidates = yield from refine(index, template, candidates, diversity, full)
     candidates = _scored(candidates)
@@ -166,7 +166,7 @@ def _chosen(index: Index, template: Template, wish: Wish) -> Steps[Beam]:
         remaining = template.without(chosen.items[:, len(template.anchors) :])
         if remaining is None:
             break
-        more = _scored((yield from grow(index, remaining, -(-wish.beam // 2), diversity, full)))
+        more = _scored((yield from grow(index, remaining, -(-request.beam // 2), diversity, full)))
         if not len(more.items):
             break
         more = best(index, more, template, k - len(chosen.items), diversity, POOL, common=common)

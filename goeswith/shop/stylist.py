@@ -16,7 +16,7 @@ from goeswith.data.filters import Filters
 from goeswith.shop.answers import Look, Similar, Swap, looks_of, scores_of
 from goeswith.shop.assortment import Assortment
 from goeswith.shop.beam import first_of_each
-from goeswith.shop.completion import Wish, check_number, complete
+from goeswith.shop.completion import Request, check_number, complete
 from goeswith.shop.index import Index
 from goeswith.shop.steps import Steps, finish
 from goeswith.shop.swaps import Swaps
@@ -88,12 +88,12 @@ class Stylist:
             CatalogueError: see `judge`; an unknown slot or one that the outfit cannot take, contradictory filters,
                 nothing that fits, or a budget below the cheapest sum, which is named.
         """
-        wish = Wish(slots, filters, budget, k, beam, diversity, common, popularity, coherent)
-        return finish(self.index, complete(self.assortment, anchors, wish))
+        request = Request(slots, filters, budget, k, beam, diversity, common, popularity, coherent)
+        return finish(self.index, complete(self.assortment, anchors, request))
 
-    def complete_steps(self, anchors: Sequence[str], **wish: Any) -> Steps[list[Look]]:
+    def complete_steps(self, anchors: Sequence[str], **options: Any) -> Steps[list[Look]]:
         """`complete`, with the same arguments, as a search in steps, see `goeswith.shop.steps`."""
-        return complete(self.assortment, anchors, Wish(**wish))
+        return complete(self.assortment, anchors, Request(**options))
 
     def fill(
         self,
@@ -107,12 +107,12 @@ class Stylist:
         coherent: bool = True,
     ) -> list[Look]:
         """The best items for one slot, each as the look that it makes; see `complete`."""
-        wish = Wish.one(slot, filters=filters, k=k, diversity=diversity, popularity=popularity, coherent=coherent)
-        return finish(self.index, complete(self.assortment, items, wish))
+        request = Request.one(slot, filters=filters, k=k, diversity=diversity, popularity=popularity, coherent=coherent)
+        return finish(self.index, complete(self.assortment, items, request))
 
-    def fill_steps(self, items: Sequence[str], slot: str, **wish: Any) -> Steps[list[Look]]:
+    def fill_steps(self, items: Sequence[str], slot: str, **options: Any) -> Steps[list[Look]]:
         """`fill`, with the same arguments, as a search in steps, see `goeswith.shop.steps`."""
-        return complete(self.assortment, items, Wish.one(slot, **wish))
+        return complete(self.assortment, items, Request.one(slot, **options))
 
     def improve(
         self,

@@ -7,19 +7,19 @@ from goeswith.data.filters import Filters
 from goeswith.errors import CatalogueError
 from goeswith.shop import candidates
 from goeswith.shop.build import build_index
-from goeswith.shop.completion import Wish, complete
+from goeswith.shop.completion import Request, complete
 from goeswith.shop.steps import compute, finish
 from goeswith.shop.stylist import Stylist
 from goeswith.train.training import train
 
-WISHES = [
-    (["i60"], Wish(["shoes", "bag"])),
-    (["i3"], Wish(["bottom", "shoes"], k=3, diversity=0.4)),
-    (["i60", "i110"], Wish(["top", "bag"], Filters(colours=("black", "blue")), coherent=False)),
-    (["i100"], Wish(["top"], budget=400.0)),
-    (["i12"], Wish.one("shoes")),
-    (["i7"], Wish()),
-    (["i150"], Wish(["top", "bottom", "shoes"], common=None, beam=4)),
+REQUESTS = [
+    (["i60"], Request(["shoes", "bag"])),
+    (["i3"], Request(["bottom", "shoes"], k=3, diversity=0.4)),
+    (["i60", "i110"], Request(["top", "bag"], Filters(colours=("black", "blue")), coherent=False)),
+    (["i100"], Request(["top"], budget=400.0)),
+    (["i12"], Request.one("shoes")),
+    (["i7"], Request()),
+    (["i150"], Request(["top", "bottom", "shoes"], common=None, beam=4)),
 ]
 
 
@@ -57,7 +57,7 @@ def test_searches_that_share_their_steps_give_the_same_answers_as_alone(world, t
         monkeypatch.setattr(candidates, "BLOCK", candidates.BLOCK)
         alone = together_alone(index, assortment)
         monkeypatch.setattr(candidates, "BLOCK", block)
-        shared = together(index, [complete(assortment, anchors, wish) for anchors, wish in WISHES])
+        shared = together(index, [complete(assortment, anchors, request) for anchors, request in REQUESTS])
         assert sum(isinstance(looks, list) for looks in alone) > 4
         for first, second in zip(alone, shared, strict=True):
             if isinstance(first, str):
@@ -69,9 +69,9 @@ def test_searches_that_share_their_steps_give_the_same_answers_as_alone(world, t
 
 def together_alone(index, assortment):
     results = []
-    for anchors, wish in WISHES:
+    for anchors, request in REQUESTS:
         try:
-            results.append(finish(index, complete(assortment, anchors, wish)))
+            results.append(finish(index, complete(assortment, anchors, request)))
         except CatalogueError as error:
             results.append(str(error))
     return results
