@@ -29,7 +29,8 @@ from __future__ import annotations
 import argparse
 import json
 import os
-from collections.abc import Iterator, Mapping, Sequence
+import sys
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -79,7 +80,7 @@ def main() -> None:
     results = measure(
         recipe, options.models, work=options.work / recipe.name, control=options.control, valid=options.valid,
         test=options.test, popularity=options.popularity, together=options.together,
-        with_validation=options.with_validation, jobs=options.jobs,
+        with_validation=options.with_validation, jobs=options.jobs, say=lambda text: print(text, file=sys.stderr),
     )  # fmt: skip
     if options.test:
         write(results, options.results)
@@ -104,10 +105,12 @@ def measure(
     together: bool = False,
     with_validation: bool = False,
     jobs: int = 1,
+    say: Callable[[str], None] = lambda text: None,
 ) -> dict[str, Any]:
     """Each model, the blend and its control on the test questions, what the blend has over each, and the weights.
 
-    work: the bench's folder. control: a model, where one is wanted. jobs: runs trained side by side.
+    work: the bench's folder. control: a model, where one is wanted. jobs: runs trained side by side. say: takes a line
+    for each run that is trained.
     """
     dataset = Dataset(recipe.dataset)
     question_files = [
@@ -118,12 +121,12 @@ def measure(
     seeds = recipe.seeds
     recipe = recipe.only([*models, *([control] if control else [])])
     further = learning_validation(recipe.only(models))
-    train_side_by_side(recipe, work, jobs)
+    train_side_by_side(recipe, work, jobs, say)
     worn = [answer(popularity_of(dataset), questions) for questions in question_files] if popularity else None
     answers = {seed: answered(recipe, seed, work, dataset, question_files) for seed in seeds}
     again = {}
     if with_validation:
-        train_side_by_side(further, work / "with-validation", jobs)
+        train_side_by_side(further, work / "with-validation", jobs, lambda text: say(f"{text}, {ALSO_VALIDATION}"))
         again = {seed: answered(further, seed, work / "with-validation", dataset, question_files) for seed in seeds}
     sittings: dict[str, list[list[Report]]] = {}
     fitted = []
@@ -177,7 +180,7 @@ def learning_validation(recipe: Recipe) -> Recipe:
     return replace(recipe, models=tuple(replace(each, settings=(*each.settings, more)) for each in recipe.models))
 
 
-def train_side_by_side(recipe: Recipe, work: Path, jobs: int) -> None:
+def train_side_by_side(recipe: Recipe, work: Path, jobs: int, say: Callable[[str], None]) -> None:
     """Train what is not trained yet, each run in a process of one thread.
 
     Raises:
@@ -188,6 +191,7 @@ def train_side_by_side(recipe: Recipe, work: Path, jobs: int) -> None:
         for (experiment, seed), outcome in zip(planned, pool.map(train_one, planned.values()), strict=True):
             if isinstance(outcome, str):
                 raise ModelError(f"{experiment.name}, seed {seed}: {outcome}")
+            say(f"{experiment.name}, seed {seed}: trained")
 
 
 def popularity_of(dataset: Dataset) -> ItemFloor:

@@ -122,9 +122,8 @@ def measure(name: str, data: Path, work: Path, options: argparse.Namespace, say:
         if name in BLENDS:
             models = BLENDS[name]
             say(f"{name}: a blend of {', '.join(models)}")
-            blend.write(
-                blend.measure(recipe, models, control=models[0], work=out, jobs=options.jobs, **BLENDED), RESULTS
-            )
+            each = {"work": out, "jobs": options.jobs, "say": lambda line: say(f"{name}: {line}")}
+            blend.write(blend.measure(recipe, models, control=models[0], **each, **BLENDED), RESULTS)
 
 
 def _trials(name: str, options: argparse.Namespace) -> int:

@@ -140,10 +140,15 @@ def test_a_blend_is_measured_from_nothing_and_again_without_training(tmp_path: P
             popularity=True,
             together=True,
             with_validation=True,
+            say=lines.append,
         )
 
+    lines: list[str] = []
     results = measured()
     too = blend.ALSO_VALIDATION
+    assert "BPR-DAE, seed 1: trained" in lines
+    assert f"BPR-DAE, seed 1: trained, {too}" in lines
+    assert len(lines) == 2 * len(models) * len(recipe.seeds)
     assert {score["scorer"] for score in results["test"]} == {
         *models, *(f"{name}, {too}" for name in (*models, "blend", "blend of all seeds")),
         "blend", "blend with popularity", "Two-tower, 2 seeds", "Two-tower, all seeds",
