@@ -53,9 +53,13 @@ Kind = tuple[str, str]
 
 @dataclass(frozen=True)
 class Shortcuts:
-    """The clues of a data set, and regressions over them, each fitted when it is first asked for."""
+    """The clues of a data set, and regressions over them, each fitted when it is first asked for.
+
+    outfits: that are learned from; by default those of training.
+    """
 
     dataset: Dataset
+    outfits: Outfits | None = None
     _rows: dict[Kind, tuple[np.ndarray, np.ndarray]] = field(default_factory=dict, repr=False)
     _fitted: dict[tuple[Kind, bool], Fitted] = field(default_factory=dict, repr=False)
 
@@ -72,8 +76,8 @@ class Shortcuts:
 
     @cached_property
     def train(self) -> Outfits:
-        """The outfits that are learnt from."""
-        return self.dataset.outfits.split("train")
+        """The outfits that are learned from."""
+        return self.dataset.outfits.split("train") if self.outfits is None else self.outfits
 
     @cached_property
     def clues(self) -> list[Clue]:

@@ -27,9 +27,13 @@ OWN = ("likeness", "own", "own words")
 TOWERS = ("designers", "designers words")
 DESIGNERS = (*TOWERS, "designers learned words")
 """Words are counted where titles are hashed (``title-words``), and learned where they are numbered (``word-ids``)."""
+FLOORS = ("records", "records and ids")
+"""They look at no garment (see `goeswith.evaluate.shortcuts`) and are never mixed with other sources."""
 ARMS = {
     "cosine": Arm(("likeness",), False, "cosine of standardised features, nothing learned"),
     "words": Arm(("own words",), False, "word lifts of the own outfits alone"),
+    "records": Arm(("records",), False, "floor: columns, counts and picture files, fitted to the own outfits"),
+    "records and ids": Arm(("records and ids",), False, "floor: the same and the ids"),
     "own": Arm(("own",), False, "two towers of the own outfits alone"),
     "none": Arm(OWN, True, "all of these mixed by trust: no knowledge of others"),
     "designers": Arm((*OWN, *DESIGNERS), True, "the same and designers, by trust"),
@@ -63,7 +67,8 @@ ARMS = {
 """Name → what it is. Without own outfits (N = 0) the own sources are left out."""
 COMPARISONS = (
     ("designers", "none"), ("designers", "shuffled"), ("designers", "untrained"), ("designers", "another"),
-    ("designers", "own"), ("designers", "words"), ("designers", "cosine"), ("shuffled", "none"), ("another", "none"),
+    ("designers", "own"), ("designers", "words"), ("designers", "cosine"), ("designers", "records"),
+    ("designers", "records and ids"), ("shuffled", "none"), ("another", "none"),
     ("another and designers", "another"), ("designers", "designers without learned words"), ("rules", "none"),
     ("both", "designers"),
     ("start", "own"), ("start", "shuffled start"), ("masks", "add-gnn"), ("masks", "shuffled masks"),

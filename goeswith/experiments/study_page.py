@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from goeswith.experiments.figures import ACCENT, INK, QUIET, sheet
-from goeswith.experiments.study import ARMS
+from goeswith.experiments.study import ARMS, FLOORS
 from goeswith.experiments.study_results import outfits_text
 from goeswith.tables import markdown, signed
 
@@ -20,6 +20,7 @@ LOOKS = {
     "mixed by trust": {
         "designers": (ACCENT, "-"), "none": (INK, "-"), "shuffled": (ACCENT, ":"), "cosine": (QUIET, "--"),
         "designers without learned words": (ACCENT, "--"), "own": (INK, ":"), "words": (QUIET, ":"),
+        "records": (GREEN, "--"), "records and ids": (GREEN, ":"),
         "another": (BROWN, "--"), "another and designers": (BROWN, "-"), "rules": (GOLD, "-"), "both": (GOLD, "--"),
     },
     "other ways of teaching": {
@@ -122,7 +123,7 @@ def _trust(points: Mapping[tuple[str, int], dict[str, Any]]) -> list[str]:
 
 
 def verdict(results: dict[str, Any]) -> list[str]:
-    """For each number of own outfits: what designers add, to whom, and whether it is shown; and further own models."""
+    """For each number of own outfits: what designers add, and to whom; floors; what further own models add."""
     others = {
         "none": "no knowledge", "shuffled": "shuffled designers", "own": "the own model alone",
         "designers without learned words": "designers without learned words",
@@ -142,6 +143,14 @@ def verdict(results: dict[str, Any]) -> list[str]:
         ]
         if added:
             sentences.append(f"{start} designers add {', '.join(added)}.")
+        above = [
+            "{1} for `{0}` {2}".format(floor, *gains["designers", floor])
+            for floor in FLOORS
+            if ("designers", floor) in gains
+        ]
+        if above:
+            sentence = "{} the student with designers minus floors that look at no garment: {}."
+            sentences.append(sentence.format(start, ", ".join(above)))
         if further := gains.get(("another", "none")):
             sentence = "{0} as many further own models as a teacher has towers add {1} to no knowledge {2}"
             sentence = sentence.format(start, *further)

@@ -19,7 +19,9 @@ from goeswith.data.dataset import Dataset
 from goeswith.data.features import WORD_IDS, Features, load_features
 from goeswith.data.positions import Positions, list_positions
 from goeswith.evaluate.exhaustive import position_scores
-from goeswith.experiments.study import ARMS, FEW, Arm, Study
+from goeswith.evaluate.shortcuts import Shortcuts
+from goeswith.experiments.study import ARMS, FEW, FLOORS, Arm, Study
+from goeswith.models import Scorer
 from goeswith.models.add_gnn import AddGnnConfig
 from goeswith.models.mixture import Mixture
 from goeswith.models.two_tower import TwoTower, TwoTowerConfig
@@ -97,8 +99,10 @@ class Bench:
                     for name, value in self.cache.items()
                     if _needs_no_own(name) or name.endswith(f" {outfits}")
                 }
-            if is_gnn(source):
-                self.cache[key] = self._gnn(source, outfits)
+            if source in FLOORS:
+                self.cache[key] = self._asked(Shortcuts(self.dataset, self._maker(outfits).data.train).floors[source])
+            elif is_gnn(source):
+                self.cache[key] = self._asked(self._gnn(source, outfits).scorer(self.dataset))
             else:
                 self.cache[key] = self._answers_of(self._named(source, outfits), source not in STARTS)
         return self.cache[key]
@@ -207,21 +211,24 @@ class Bench:
         fresh.standardise(maker.data.features[maker.worn_items][:, source.columns], [len(source.columns)])
         return Named("untrained", (source._replace(model=fresh),))
 
-    def _gnn(self, source: str, outfits: int) -> Answers:
-        """What an ADD-GNN says, taught or not."""
+    def _asked(self, scorer: Scorer) -> Answers:
+        """What a scorer that is never mixed with others says."""
+        truth, wrong = position_scores(scorer, self.test)
+        answers = np.zeros((len(truth), len(GROUPS)))
+        answers[:, 0] = truth - wrong
+        return Answers(answers[:0], answers)
+
+    def _gnn(self, source: str, outfits: int) -> Run:
+        """An ADD-GNN, taught or not."""
         settings = [s for s in self._settings(outfits)[1] if not s.startswith("teacher.")]
         teacher = None
         if source != "add-gnn":
             settings.append(f"carry={CARRIED[source.removeprefix(SHUFFLED)]}")
             teacher = self._gnn_teacher(source.startswith(SHUFFLED)).path
-        run = train(
+        return train(
             "add-gnn", self.dataset, self.out / "runs" / f"seed{self.seed}-{outfits}-{source.replace(' ', '-')}",
             teacher=teacher, encoder="+".join(self.maker.read), settings=settings,
         )  # fmt: skip
-        truth, wrong = position_scores(run.scorer(self.dataset), self.test)
-        answers = np.zeros((len(truth), len(GROUPS)))
-        answers[:, 0] = truth - wrong
-        return Answers(answers[:0], answers)
 
     def _gnn_teacher(self, shuffled: bool) -> Run:
         """ADD-GNN's teacher, the same for all of its students; opened once."""

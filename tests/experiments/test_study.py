@@ -20,6 +20,7 @@ from goeswith.data.dataset import Dataset
 from goeswith.data.text import LENGTH
 from goeswith.errors import ConfigError, DataError
 from goeswith.evaluate.exhaustive import exhaustive_auc
+from goeswith.evaluate.shortcuts import Shortcuts
 from goeswith.experiments.study import ARMS, read_study
 from goeswith.experiments.study_page import LOOKS, draw, lacking, verdict
 from goeswith.experiments.study_results import measure, parts, read_results, summarise
@@ -291,6 +292,22 @@ def test_students_of_add_gnn_share_a_teacher_and_are_those_whose_teacher_is_thei
 
 
 @pytest.mark.slow
+def test_floors_are_fitted_to_the_own_outfits_that_the_student_has(done: tuple[Path, Path]) -> None:
+    bench = Bench(read_study(done[0] / "study.toml"), 1, done[1])
+    few = training_data(bench.dataset, bench.features, None, TrainConfig(outfits=20, seed=1))[0].train
+    assert len(few) == 20
+    means = {}
+    for outfits, learned_from in {-1: bench.dataset.outfits.split("train"), 20: few}.items():
+        for name, floor in Shortcuts(bench.dataset, learned_from).floors.items():
+            auc, _, _ = exhaustive_auc(floor, bench.test)
+            kept, weight = outfit_aucs(bench.answers(name, outfits).test[:, 0], bench.test)
+            np.testing.assert_allclose(kept, auc, atol=1e-12)
+            means[name, outfits] = np.average(kept[weight > 0], weights=weight[weight > 0])
+    assert means["records and ids", -1] > means["records and ids", 20]
+    assert means["records and ids", -1] > 0.6  # ids of one style are neighbours
+
+
+@pytest.mark.slow
 def test_the_twin_that_is_over_soon_trains_one_epoch_of_everything(done: tuple[Path, Path]) -> None:
     study = replace(read_study(done[0] / "study.toml"), few=("epochs=9",), set=("add-gnn.teacher.dropout=0.3",)).tiny()
     towers, gnn = Bench(study, 0, done[1])._settings(20)
@@ -343,8 +360,9 @@ def test_words_are_learned_where_they_are_numbered(done: tuple[Path, Path], tmp_
     assert not np.allclose(answers["designers"].test, answers["shuffled"].test)
 
 
-def test_what_further_own_models_add_is_told_beside_what_designers_add() -> None:
+def test_further_own_models_and_floors_are_named_beside_what_designers_add() -> None:
     lines = [("designers", "none", 0.004), ("another", "none", 0.003), ("another and designers", "another", 0.0015)]
+    lines += [("designers", "records", -0.002), ("designers", "records and ids", 0.01)]
     results = {
         "study": {"outfits": [0, -1]},
         "points": [{"arm": "designers", "outfits": -1}],
@@ -355,6 +373,8 @@ def test_what_further_own_models_add_is_told_beside_what_designers_add() -> None
     }
     assert verdict(results) == [
         "- all own outfits: designers add +0.0040 to no knowledge (not shown).",
+        "- all own outfits: the student with designers minus floors that look at no garment: −0.0020 for `records` "
+        "(not shown), +0.0100 for `records and ids` (not shown).",
         "- all own outfits: as many further own models as a teacher has towers add +0.0030 to no knowledge "
         "(not shown), and designers +0.0015 to those (not shown).",
     ]
