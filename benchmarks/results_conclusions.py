@@ -9,7 +9,7 @@ from typing import Any
 from goeswith.evaluate.audit import LEAK
 from goeswith.evaluate.seeds import SAME
 from goeswith.experiments.results import ABOVE, BELOW
-from goeswith.tables import HARDEST, signed
+from goeswith.tables import HARDEST, markdown, signed
 
 Kept = Mapping[str, Any]
 Column = tuple[str, str, str]
@@ -338,18 +338,25 @@ def _knowledge(curves: Mapping[str, Kept]) -> str:
 
 
 def gains(curves: Mapping[str, Kept]) -> str:
-    """A table of what designers add, and with how many own outfits that is shown."""
+    """A table of what designers add, with how many own outfits it is shown, and how students compare with a floor."""
     rows = []
     for name, results in curves.items():
         found = _gain(results)
         if found is not None:
             most, sizes = found
             shown = _list([own_outfits(size) for size in sizes]) if sizes else "not shown"
-            rows.append(
-                f"| {results.get('study', {}).get('title') or name} | {signed(most, 4) if sizes else '–'} | {shown} |"
-            )
-    head = "| designers and students | exhaustive AUC, at most | with so many own outfits |\n| --- | ---: | --- |\n"
-    return head + "\n".join(rows) if rows else ""
+            title = results.get("study", {}).get("title") or name
+            rows.append([title, signed(most, 4) if sizes else "–", shown, _over_records(results)])
+    columns = ["designers and students", "exhaustive AUC, at most", "with so many own outfits"]
+    return markdown([*columns, "with all own outfits, over records (a floor)"], rows).rstrip() if rows else ""
+
+
+def _over_records(results: Kept) -> str:
+    """By how much a student with designers and all of its outfits is above what records alone say."""
+    for line in results["comparisons"]:
+        if (line["scorer"], line["against"], line["outfits"]) == (TRUSTED, RECORDS, -1):
+            return f"{signed(line['difference'], 4)} ({line['shows']})"
+    return "–"
 
 
 def _gain(results: Kept) -> tuple[float, list[int]] | None:

@@ -16,13 +16,13 @@ from goeswith.tables import markdown, signed
 Kept = Mapping[str, Any]
 AGAINST = {
     CONTROLS[0]: "no knowledge", CONTROLS[1]: "shuffled designers", "another": "as many further own models",
-    "own": "the own model", "cosine": "cosine",
+    "own": "the own model", "cosine": "cosine", "records": "records, a floor",
 }  # fmt: skip
 HEAD = """## What designers' knowledge adds
 
 Exhaustive AUC of a student with designers, who are trusted as far as its validation outfits say, less that of others;
 95 % intervals over outfits and seeds, p after Holm within each study. The curves and all controls:
-[what knowledge is worth](knowledge.md). What differs between the domains: [why it travels, or does
+[what knowledge is worth](knowledge.md). What differs between the domains: [why it transfers, or does
 not](knowledge-domains.md).
 """
 

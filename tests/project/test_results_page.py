@@ -130,7 +130,7 @@ def test_five_sentences_say_what_the_numbers_say():
     ]
     few = "| Two-tower | MANGO | AUC | – | fewer than 5 seeds: ADD-GNN without knowledge | – |"
     assert standings({"mango": recipe_results()}, {}).splitlines()[2:] == [few]
-    assert gains(TRAVELS).splitlines()[2:] == ["| Words | +0.0139 | 0 |"]
+    assert gains(TRAVELS).splitlines()[2:] == ["| Words | +0.0139 | 0 | – |"]
     assert standings({}, {}) == gains({}) == ""
 
 
@@ -174,7 +174,11 @@ def test_other_numbers_make_other_sentences():
         "for 1 of 1 pairs of real data sets, with some number of own outfits, and on the generated sample, where taste "
         "is shared (second table below)."
     )
-    assert gains({"words": curve(none=(0.0139, "higher"))}).endswith("| Words | – | not shown |")
+    assert gains({"words": curve(none=(0.0139, "higher"))}).endswith("| Words | – | not shown | – |")
+    floor = {"scorer": "designers", "against": "records", "outfits": -1, "difference": -0.0021, "shows": "not shown"}
+    words = curve(none=(0.0139, "higher"))
+    words["comparisons"].append(floor)
+    assert gains({"words": words}).endswith("| not shown | −0.0021 (not shown) |")
     bare = recipe_results(
         lines=[line("model", OURS, 0.801), line("control", f"{OURS}, no memory", 0.7), *many],
         compared=[compared(OURS, "NGNN", 0.1, "higher"), compared(f"{OURS}, no memory", "NGNN", 0.0, "not shown")],
@@ -298,7 +302,10 @@ def test_masks_help_in_a_study_that_shows_them_above_none_and_above_shuffled_one
 def test_the_page_has_floors_first_then_what_is_folded_and_says_what_was_cut(folder: Path):
     (folder / "results" / "curves-words.json").write_text(json.dumps(TRAVELS["words"]))
     text = results_page.write_page(["mango", "ccp"]).read_text()
-    assert "| Words | 5 | 0 | +0.0139 [+0.004, +0.024], higher | +0.0168 [+0.007, +0.027], higher | – | – | – |" in text
+    assert (
+        "| Words | 5 | 0 | +0.0139 [+0.004, +0.024], higher | +0.0168 [+0.007, +0.027], higher | – | – | – | – |"
+        in text
+    )
     table = text.split("## MANGO", 1)[1].split("<details", 1)[0]
     rows = [row.strip("|").split("|") for row in table.splitlines() if row.startswith("|")]
     assert [row[0].strip() for row in rows] == [
