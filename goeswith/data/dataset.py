@@ -16,6 +16,7 @@ from functools import cached_property
 from pathlib import Path
 from urllib.parse import quote
 
+import numpy as np
 import polars as pl
 
 from goeswith import __version__, schemas
@@ -148,6 +149,24 @@ def create(imported: Imported, dest: str | Path, *, layout: str, name: str | Non
         raise DataError(f"{dest} already exists; choose another folder or remove it first")
     with fresh_folder(dest) as partial:
         fill(partial, imported, layout=layout, name=name or dest.name, seed=seed)
+    return Dataset(dest)
+
+
+def with_outfits(dataset: Dataset, chosen: np.ndarray, dest: Path) -> Dataset:
+    """A data set of some of another's outfits, `chosen` (N,) bool, with its items and features, written to `dest`.
+
+    It has no pictures and no questions. Features are hard-linked where the file system allows it, else copied.
+    """
+    outfits = dataset.outfits.take(np.flatnonzero(chosen))
+    with fresh_folder(dest) as partial:
+        (partial / "features").mkdir()
+        for file in sorted((dataset.path / "features").glob("*.safetensors")):
+            _link(file, partial / "features" / file.name, file.name)
+        shutil.copyfile(dataset.path / "items.parquet", partial / "items.parquet")
+        outfits.to_frame(dataset.catalogue).write_parquet(partial / "outfits.parquet")
+        checksums = {name: sha256(partial / name) for name in ("items.parquet", "outfits.parquet")}
+        info = {**dataset.info, "name": dataset.name, "outfits": len(outfits), "checksums": checksums}
+        (partial / "dataset.json").write_text(json.dumps(info, indent=2) + "\n")
     return Dataset(dest)
 
 

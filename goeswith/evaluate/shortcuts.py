@@ -55,11 +55,14 @@ Kind = tuple[str, str]
 class Shortcuts:
     """The clues of a data set, and regressions over them, each fitted when it is first asked for.
 
-    outfits: that are learned from; by default those of training.
+    outfits: that are counted; by default those of training. held_out: that the regressions learn from, none of which is
+    counted; by default the counted ones, each fold as long as the others are counted. So few may be counted that their
+    folds have no questions.
     """
 
     dataset: Dataset
     outfits: Outfits | None = None
+    held_out: Outfits | None = None
     _rows: dict[Kind, tuple[np.ndarray, np.ndarray]] = field(default_factory=dict, repr=False)
     _fitted: dict[tuple[Kind, bool], Fitted] = field(default_factory=dict, repr=False)
 
@@ -76,7 +79,7 @@ class Shortcuts:
 
     @cached_property
     def train(self) -> Outfits:
-        """The outfits that are learned from."""
+        """The outfits that are counted."""
         return self.dataset.outfits.split("train") if self.outfits is None else self.outfits
 
     @cached_property
@@ -86,7 +89,9 @@ class Shortcuts:
 
     @cached_property
     def folds(self) -> list[tuple[int, Outfits, list[Clue]]]:
-        """Number and outfits of each fold, and the clues counted in the other folds."""
+        """Number and outfits of each fold, and the clues counted in the other folds; of `held_out` a single one."""
+        if self.held_out is not None:
+            return [(0, self.held_out, self.clues)]
         fold = np.random.default_rng(0).permutation(len(self.train)) % FOLDS
         parts = [(kind, self.train.take(fold == kind), self.train.take(fold != kind)) for kind in range(FOLDS)]
         return [(kind, own, self._counted_in(others)) for kind, own, others in parts if len(own) and len(others)]
@@ -133,9 +138,9 @@ class Shortcuts:
             values = clue_values(counted, questions).T  # (scores, K)
             right = np.zeros(len(values), bool)
             right[questions.candidate_offsets[:-1] + questions.answers] = True
-            owner = np.repeat(np.arange(len(questions)), np.diff(questions.candidate_offsets))
-            differences.append(values[right][owner[~right]] - values[~right])
-            folds.append(np.full(len(differences[-1]), held_out))
+            owner = np.repeat(np.arange(len(questions)), np.diff(questions.candidate_offsets))[~right]
+            differences.append(values[right][owner] - values[~right])
+            folds.append(owner % FOLDS if len(self.folds) == 1 else np.full(len(owner), held_out))
         return np.concatenate(differences), np.concatenate(folds)
 
 

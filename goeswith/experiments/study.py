@@ -32,7 +32,7 @@ FLOORS = ("records", "records and ids")
 ARMS = {
     "cosine": Arm(("likeness",), False, "cosine of standardised features, nothing learned"),
     "words": Arm(("own words",), False, "word lifts of the own outfits alone"),
-    "records": Arm(("records",), False, "floor: columns, counts and picture files, fitted to the own outfits"),
+    "records": Arm(("records",), False, "floor: columns, picture files and counts of the own outfits, no garment"),
     "records and ids": Arm(("records and ids",), False, "floor: the same and the ids"),
     "own": Arm(("own",), False, "two towers of the own outfits alone"),
     "none": Arm(OWN, True, "all of these mixed by trust: no knowledge of others"),
@@ -89,6 +89,8 @@ class Study:
     ADD-GNN as ``add-gnn.field=value``, of its teacher as ``add-gnn.teacher.field=value``, of learned words as
     ``group-towers.field=value``. few: further settings of models that learn from own outfits, where there are at most
     `FEW`, which need more epochs of smaller batches. candidates: of each test place at most. title: for people.
+    drop_shared_items: designers' outfits are left out if they wear an item that the student's validation or test
+    outfits wear, as titles tell (`goeswith.data.overlap.named_alike`): some sites gave outfits to several data sets.
     """
 
     name: str
@@ -103,6 +105,7 @@ class Study:
     set: tuple[str, ...] = ()
     few: tuple[str, ...] = ()
     candidates: int = 16
+    drop_shared_items: bool = False
 
     def tiny(self) -> Study:
         """The twin that is over soon: one seed, one epoch, small sizes; its numbers mean nothing."""
@@ -147,6 +150,10 @@ def _value(path: Path, name: str, value: Any) -> Any:
     if name == "candidates":
         if not _whole(value) or value < 1:
             raise ConfigError(f"{path}: candidates must be one whole number from 1 up")
+        return value
+    if name == "drop_shared_items":
+        if not isinstance(value, bool):
+            raise ConfigError(f"{path}: drop_shared_items must be true or false")
         return value
     if name not in ("arms", "set", "few"):
         if not isinstance(value, str):

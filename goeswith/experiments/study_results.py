@@ -18,12 +18,22 @@ import numpy as np
 import polars as pl
 
 from goeswith import __version__
+from goeswith.data.dataset import Dataset
 from goeswith.errors import DataError, ModelError
 from goeswith.evaluate.bootstrap import mean, over_seeds, resampled, spread
 from goeswith.evaluate.seeds import DRAWS, judge
 from goeswith.experiments.processes import processes
 from goeswith.experiments.study import ARMS, COMPARISONS, Study
-from goeswith.experiments.study_sources import LIKENESS, NO_OWN, Bench, is_gnn, outfit_aucs, stack
+from goeswith.experiments.study_sources import (
+    LIKENESS,
+    NO_OWN,
+    Bench,
+    designers_of,
+    is_gnn,
+    knowledge_of,
+    outfit_aucs,
+    stack,
+)
 from goeswith.files import fresh_file, read_json
 from goeswith.scores import Difference
 from goeswith.train.mixture_sources import TITLES
@@ -58,10 +68,10 @@ def measure(
     other in this process.
 
     Raises:
-        DataError: nothing has been measured with all seeds, or some of it with other settings or other questions.
+        DataError: nothing has been measured with all seeds, or some of it with other settings, questions or knowledge.
         ModelError: a process was killed.
     """
-    _check(study, out)
+    _check(study, out, None if collect else designers_of(study, out))
     for arm, outfits, seed in () if collect else _answered(study, out, jobs):
         say(f"{study.name}: {arm}, {outfits_text(outfits)} own outfits, seed {seed}")
     results = summarise(study, out)
@@ -156,29 +166,38 @@ def _write(file: Path, bench: Bench, arm: str, outfits: int) -> None:
         questions = TrustQuestions(stack(answers, "valid"), positions.owner[positions.at], bench.valid_mass)
         anchors = [at for at, source in enumerate(sources) if source.startswith(LIKENESS)]
         weights = fit_trust(questions, anchors, bench.maker.configs["trust"]).weights
+        if not weights.any():  # as in a mixture that is trained
+            weights[anchors] = 1.0
     auc, weight = outfit_aucs(np.einsum("fsg,sg->f", stack(answers, "test"), weights), bench.test)
     trusted = {source: float(row.mean()) for source, row in zip(sources, weights, strict=True)}
     table = pl.DataFrame({"outfit_id": bench.test.outfits.outfit_ids.tolist(), "auc": auc, "weight": weight})
-    meta = {"trust": json.dumps(trusted), "signature": bench.signature, "settings": _settings(bench.study, arm)}
+    meta = {
+        "trust": json.dumps(trusted), "signature": bench.signature, "settings": _settings(bench.study, arm),
+        "knowledge": knowledge_of(bench.study, arm, bench.designers),
+    }  # fmt: skip
     with fresh_file(file) as partial, open(partial, "wb") as stream:
         table.write_parquet(stream, metadata=meta)
 
 
-def _check(study: Study, out: Path) -> None:
-    """Raise DataError where answers are there that were given with other settings than the study has."""
+def _check(study: Study, out: Path, designers: Dataset | None) -> None:
+    """Raise DataError where answers were given with other settings or, where they are given, of other designers."""
     for arm in study.arms:
         settings = _settings(study, arm)
+        knowledge = knowledge_of(study, arm, designers) if designers else None
         for file in (_file(out, arm, outfits, seed) for outfits in study.outfits for seed in study.seeds):
-            # Earlier versions did not keep them.
-            if file.is_file() and pl.read_parquet_metadata(file).get("settings", settings) != settings:
+            if not file.is_file():
+                continue
+            kept = pl.read_parquet_metadata(file)
+            if kept.get("settings") != settings or (knowledge and kept.get("knowledge") != knowledge):
                 raise DataError(
-                    f"{file} was answered with other settings than {study.name} has now; choose another folder"
+                    f"{file} was answered with other settings, designers or rules than {study.name} has now; choose "
+                    "another folder"
                 )
 
 
 def _settings(study: Study, arm: str) -> str:
     """What the answers of an arm depend on beside the data set, the number of outfits and the seed, as JSON."""
-    names = ["designers", "encoder", "set", "few", "candidates"]
+    names = ["designers", "encoder", "set", "few", "candidates", "drop_shared_items"]
     names += ["rules"] if "rules" in ARMS[arm].sources else []
     return json.dumps({name: getattr(study, name) for name in names})
 

@@ -6,6 +6,7 @@ are then made of the answers, so that one more arm costs next to nothing.
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -15,9 +16,11 @@ import torch
 
 from goeswith.config import override
 from goeswith.data.catalogue import GROUPS
-from goeswith.data.dataset import Dataset
+from goeswith.data.dataset import Dataset, with_outfits
 from goeswith.data.features import WORD_IDS, Features, load_features
+from goeswith.data.overlap import named_alike
 from goeswith.data.positions import Positions, list_positions
+from goeswith.errors import DataError
 from goeswith.evaluate.exhaustive import position_scores
 from goeswith.evaluate.shortcuts import Shortcuts
 from goeswith.experiments.study import ARMS, FEW, FLOORS, Arm, Study
@@ -64,7 +67,7 @@ class Bench:
 
     def __init__(self, study: Study, seed: int, out: Path) -> None:
         self.study, self.seed, self.out = study, seed, out
-        self.dataset, self.designers = Dataset(study.dataset), Dataset(study.designers)
+        self.dataset, self.designers = Dataset(study.dataset), designers_of(study, out)
         self.features = load_features(self.dataset, study.encoder)
         self.cache: dict[str, Answers] = {}
         self.teachers: dict[str, list[Run]] = {}
@@ -100,7 +103,7 @@ class Bench:
                     if _needs_no_own(name) or name.endswith(f" {outfits}")
                 }
             if source in FLOORS:
-                self.cache[key] = self._asked(Shortcuts(self.dataset, self._maker(outfits).data.train).floors[source])
+                self.cache[key] = self._asked(self._floor(source, outfits))
             elif is_gnn(source):
                 self.cache[key] = self._asked(self._gnn(source, outfits).scorer(self.dataset))
             else:
@@ -208,8 +211,14 @@ class Bench:
         torch.manual_seed(self.seed)
         fresh = TwoTower(TwoTowerConfig(**run.config["settings"]), run.config["dim"], run.vocabulary).eval()
         source = maker.tower_of(run)
-        fresh.standardise(maker.data.features[maker.worn_items][:, source.columns], [len(source.columns)])
+        blocks = [len(maker.columns[name]) for name in run.config["encoder"].split("+")]  # as the teacher's
+        fresh.standardise(maker.data.features[maker.worn_items][:, source.columns], blocks)
         return Named("untrained", (source._replace(model=fresh),))
+
+    def _floor(self, name: str, outfits: int) -> Scorer:
+        """What the records say, counted in the own outfits and weighed by validation outfits, as all sources are."""
+        data = self._maker(outfits).data
+        return Shortcuts(self.dataset, data.train, data.valid).floors[name]
 
     def _asked(self, scorer: Scorer) -> Answers:
         """What a scorer that is never mixed with others says."""
@@ -241,10 +250,39 @@ class Bench:
             run = train(
                 "teacher", self.designers, self.out / "runs" / f"seed{self.seed}-add-gnn-{who}",
                 encoder="+".join(self.maker.read),
-                settings=[*followed(configs["model"], configs["train"]), *own, f"shuffled={str(shuffled).lower()}"],
+                settings=[*followed(configs["model"], configs["train"]), *own, *_shuffled(who)],
             )  # fmt: skip
             self.teachers[key] = [run]
         return self.teachers[key][0]
+
+
+def designers_of(study: Study, out: Path) -> Dataset:
+    """The designers' data set, written below `out` where some of its outfits are left out.
+
+    Raises:
+        DataError: none of its outfits is left.
+    """
+    designers, folder = Dataset(study.designers), out / "designers"
+    if not study.drop_shared_items:
+        return designers
+    if not folder.is_dir():
+        student = Dataset(study.dataset)
+        worn = np.unique(np.concatenate([student.outfits.split(split).items for split in ("valid", "test")]))
+        alike = named_alike(designers.catalogue, student.catalogue, worn)
+        owner = np.repeat(np.arange(len(designers.outfits)), designers.outfits.lengths)
+        apart = np.bincount(owner, alike[designers.outfits.items], len(designers.outfits)) == 0
+        if not apart.any():
+            raise DataError(f"all outfits of {study.designers} wear an item that outfits of {study.dataset} wear, too")
+        with_outfits(designers, apart, folder)
+    return Dataset(folder)
+
+
+def knowledge_of(study: Study, arm: str, designers: Dataset) -> str:
+    """12 hex digits over the designers' data set and, where an arm reads them, the rules."""
+    digest = hashlib.sha256(designers.fingerprint.encode())
+    if "rules" in ARMS[arm].sources and Path(study.rules).is_file():
+        digest.update(Path(study.rules).read_bytes())
+    return digest.hexdigest()[:12]
 
 
 def is_gnn(source: str) -> bool:

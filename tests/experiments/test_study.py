@@ -17,6 +17,7 @@ from worlds import styles_dataset, write_made
 
 from goeswith.cli.main import app
 from goeswith.data.dataset import Dataset
+from goeswith.data.features import load_features
 from goeswith.data.text import LENGTH
 from goeswith.errors import ConfigError, DataError
 from goeswith.evaluate.exhaustive import exhaustive_auc
@@ -24,7 +25,7 @@ from goeswith.evaluate.shortcuts import Shortcuts
 from goeswith.experiments.study import ARMS, read_study
 from goeswith.experiments.study_page import LOOKS, draw, lacking, verdict
 from goeswith.experiments.study_results import measure, parts, read_results, summarise
-from goeswith.experiments.study_sources import CARRIED, Bench, outfit_aucs
+from goeswith.experiments.study_sources import CARRIED, Bench, designers_of, knowledge_of, outfit_aucs
 from goeswith.models.mixture import Mixture
 from goeswith.train.run import Run
 from goeswith.train.settings import TrainConfig
@@ -193,16 +194,22 @@ def test_answers_of_other_settings_or_other_questions_are_not_mixed(done: tuple[
     folder, out = done
     study = read_study(folder / "study.toml")
     for other in (replace(study, few=()), replace(study, set=(*study.set, "seed=0")), replace(study, candidates=5)):
-        with pytest.raises(DataError, match=r"\.parquet was answered with other settings than small has now"):
+        with pytest.raises(
+            DataError, match=r"\.parquet was answered with other settings, designers or rules than small has now"
+        ):
             measure(other, out, print, collect=True)
     ruled = replace(study, rules="rules.toml", arms=(*study.arms, "rules"))  # which no arm that is there depends on
     copied = shutil.copytree(out, tmp_path / "out")
     assert measure(ruled, copied, print, collect=True)["points"] == read_results(out / "results.json")["points"]
     file = copied / "answers" / "cosine-20-seed1.parquet"
     meta = pl.read_parquet_metadata(file) | {"signature": "another"}
-    pl.read_parquet(file).write_parquet(file, metadata={name: meta[name] for name in ("trust", "signature")})
+    pl.read_parquet(file).write_parquet(
+        file, metadata={name: meta[name] for name in ("trust", "signature", "settings")}
+    )
     with pytest.raises(DataError, match="has answers to other questions"):
         measure(study, copied, print, collect=True)
+    with pytest.raises(DataError, match="cosine-20-seed1.parquet was answered with other settings, designers or rules"):
+        measure(study, copied, print)
 
 
 @pytest.mark.slow
@@ -270,8 +277,8 @@ def test_students_of_add_gnn_share_a_teacher_and_are_those_whose_teacher_is_thei
     bench = Bench(study, 1, out)
     for arm, own in {
         "masks": ["carry=masks"],
-        "shuffled scorer": ["carry=masks+initialisation", "teacher.shuffled=true"],
-        "shuffled responses": ["carry=responses", "teacher.shuffled=true"],
+        "shuffled scorer": ["carry=masks+initialisation", "teacher.shuffled_items=true"],
+        "shuffled responses": ["carry=responses", "teacher.shuffled_items=true"],
     }.items():
         answers = bench.answers(arm, 20)
         alone = train(
@@ -292,19 +299,49 @@ def test_students_of_add_gnn_share_a_teacher_and_are_those_whose_teacher_is_thei
 
 
 @pytest.mark.slow
-def test_floors_are_fitted_to_the_own_outfits_that_the_student_has(done: tuple[Path, Path]) -> None:
+def test_floors_count_in_the_own_outfits_and_are_weighed_by_validation_outfits(done: tuple[Path, Path]) -> None:
     bench = Bench(read_study(done[0] / "study.toml"), 1, done[1])
     few = training_data(bench.dataset, bench.features, None, TrainConfig(outfits=20, seed=1))[0].train
     assert len(few) == 20
     means = {}
-    for outfits, learned_from in {-1: bench.dataset.outfits.split("train"), 20: few}.items():
-        for name, floor in Shortcuts(bench.dataset, learned_from).floors.items():
+    valid = bench.dataset.outfits.split("valid")
+    for outfits, counted in {-1: bench.dataset.outfits.split("train"), 20: few}.items():
+        for name, floor in Shortcuts(bench.dataset, counted, valid).floors.items():
             auc, _, _ = exhaustive_auc(floor, bench.test)
             kept, weight = outfit_aucs(bench.answers(name, outfits).test[:, 0], bench.test)
             np.testing.assert_allclose(kept, auc, atol=1e-12)
             means[name, outfits] = np.average(kept[weight > 0], weights=weight[weight > 0])
-    assert means["records and ids", -1] > means["records and ids", 20]
+    assert means["records and ids", -1] > means["records", -1]
     assert means["records and ids", -1] > 0.6  # ids of one style are neighbours
+
+
+@pytest.mark.slow
+def test_designers_who_wear_what_the_student_is_asked_about_are_left_out(tmp_path: Path) -> None:
+    dataset = styles_dataset(tmp_path)
+    asked = dataset.outfits.split("test").items[0]
+    titles = [f"Plain item no {row} of wool" for row in range(len(dataset.catalogue))]
+    titles[asked] = "The red, velvet skirt"
+    items = dataset.catalogue.items.with_columns(title=pl.Series(titles))
+    items.write_parquet(dataset.path / "items.parquet")
+    other = styles_dataset(tmp_path, "experts", seed=1)
+    titles = ["some item or other"] * len(other.catalogue)
+    copied = int(other.outfits.split("train").items[0])
+    titles[copied] = "red velvet skirt women fashion skirts"
+    other.catalogue.items.with_columns(title=pl.Series(titles)).write_parquet(other.path / "items.parquet")
+    for one in (dataset, other):
+        write_made(Dataset(one.path), one.catalogue.ids, load_features(one, "made").values)
+    text = STUDY.replace("styles#users", "styles").replace("styles#designers", "experts")
+    (tmp_path / "study.toml").write_text(text.format(folder=tmp_path) + "drop_shared_items = true\n")
+    study = read_study(tmp_path / "study.toml")
+    designers = designers_of(study, tmp_path / "out")
+    without = [outfit for outfit in range(len(other.outfits)) if copied not in other.outfits[outfit]]
+    assert len(without) < len(other.outfits)
+    assert designers.outfits.outfit_ids.tolist() == other.outfits.outfit_ids[without].tolist()
+    assert load_features(designers, "made").values.shape == (len(other.catalogue), 16)
+    assert designers_of(study, tmp_path / "out").fingerprint == designers.fingerprint
+    whole = designers_of(replace(study, drop_shared_items=False), tmp_path / "out")
+    assert whole.fingerprint == Dataset(other.path).fingerprint != designers.fingerprint
+    assert knowledge_of(study, "designers", whole) != knowledge_of(study, "designers", designers)
 
 
 @pytest.mark.slow
