@@ -79,7 +79,7 @@ class Score:
 class Difference:
     """A paired difference of two scorers on the same questions: `scorer` minus `against`.
 
-    low, high: 95 % interval. p: two-sided, see `goeswith.evaluate.bootstrap.spread`. p_holm, shows: what may be
+    low, high: 95 % interval. p: two-sided, see `goeswith.evaluate.bootstrap`. p_holm, shows: what may be
     concluded from it where it is one of many, see `goeswith.evaluate.seeds.judge`.
     """
 

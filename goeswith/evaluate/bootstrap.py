@@ -11,6 +11,7 @@ from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
+from scipy.special import ndtri, stdtr, stdtrit
 
 RESAMPLES = 2000
 _BLOCK = 1 << 20  # numbers in one temporary array: 8 MB
@@ -106,10 +107,7 @@ def _ratio(above: np.ndarray, below: np.ndarray) -> np.ndarray:
 
 
 class Paired(NamedTuple):
-    """How sure a paired difference is: its 95 % interval, and p.
-
-    p is two-sided: twice the share of draws whose difference is not of the other sign, at least 2 / (draws + 1).
-    """
+    """How sure a paired difference is: its 95 % interval, and p, which is two-sided."""
 
     low: float
     high: float
@@ -117,8 +115,55 @@ class Paired(NamedTuple):
 
 
 def spread(draws: np.ndarray) -> Paired:
-    """The interval and p of a difference from its draws (R,); draws that cannot tell, NaN, are left out."""
+    """The interval and p of a difference from its draws (R,); draws that cannot tell, NaN, are left out.
+
+    p is twice the share of draws whose difference is not of the other sign, at least 2 / (draws + 1). For draws of
+    outfits alone; of five seeds no draw may be of the other sign though their mean is uncertain, see `over_few_seeds`.
+    """
     draws = draws[~np.isnan(draws)]
     low, high = np.quantile(draws, [0.025, 0.975])
     tail = min((draws <= 0).sum(), (draws >= 0).sum())
     return Paired(float(low), float(high), float(min(1.0, 2 * (tail + 1) / (len(draws) + 1))))
+
+
+def over_few_seeds(value: float, draws: np.ndarray, outfits: int, *seeds: np.ndarray) -> Paired:
+    """The interval and p of a difference from its draws (R,) of outfits and seeds (`over_seeds`), by Student's t.
+
+    Draws from k values never leave their range, so their quantiles are too near where seeds, not outfits, make the
+    difference uncertain: with five seeds that agree in sign p would be next to 0. Their deviation is right; t has
+    the degrees of freedom of `freedom`.
+
+    Args:
+        outfits: how many there are. seeds: values (k,) of the difference or, where two models have different numbers of
+            seeds, the values of each. Of one value each, the draws are of outfits alone: `spread`.
+    """
+    if all(len(each) == 1 for each in seeds):
+        return spread(draws)
+    deviation, degrees = freedom(draws, outfits, *seeds)
+    if not deviation:
+        return Paired(value, value, 0.0 if value else 1.0)
+    margin = deviation * float(stdtrit(degrees, 0.975))
+    return Paired(value - margin, value + margin, 2 * float(stdtr(degrees, -abs(value) / deviation)))
+
+
+def interval(value: float, draws: np.ndarray, outfits: int, *seeds: np.ndarray) -> tuple[float, float]:
+    """The 95 % interval of a value: the quantiles of its draws (R,), further away where seeds are few."""
+    low, high = map(float, np.nanquantile(draws, [0.025, 0.975]))
+    if all(len(each) == 1 for each in seeds):
+        return low, high
+    wider = float(stdtrit(freedom(draws, outfits, *seeds)[1], 0.975) / ndtri(0.975))
+    return value - wider * (value - low), value + wider * (high - value)
+
+
+def freedom(draws: np.ndarray, outfits: int, *seeds: np.ndarray) -> tuple[float, float]:
+    """The standard deviation of draws (R,), and its degrees of freedom by Welch and Satterthwaite.
+
+    Each of `seeds` (k,) contributes the variance of a mean of k values, with k − 1 degrees; what is left is that of
+    outfits, with one less than there are.
+    """
+    parts = [(float(np.var(each, ddof=1)) / len(each), len(each) - 1) for each in seeds if len(each) > 1]
+    by_seeds = sum(variance for variance, _ in parts)
+    total = max(float(np.nanvar(draws)), by_seeds)
+    parts.append((total - by_seeds, max(outfits - 1, 1)))
+    uncertain = sum(variance**2 / degrees for variance, degrees in parts)
+    return total**0.5, total**2 / uncertain if uncertain else float("inf")

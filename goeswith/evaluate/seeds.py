@@ -2,7 +2,7 @@
 
 The bootstrap is hierarchical: a draw has outfits drawn with replacement, the same for everyone who answered the same
 questions, and of a model's seeds as many, drawn with replacement. So an interval tells the luck of the questions and
-that of training.
+that of training. Seeds are few: intervals and p have the tails of Student's t, see `goeswith.evaluate.bootstrap`.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from goeswith.errors import DataError
-from goeswith.evaluate.bootstrap import over_seeds, resampled, spread
+from goeswith.evaluate.bootstrap import interval, over_few_seeds, over_seeds, resampled
 from goeswith.evaluate.evaluate import Report, by_task, measured
 from goeswith.scores import Column, Difference, Score
 
@@ -32,11 +32,12 @@ class Mean:
 
     score: with the value of each in ``seeds``. draws: (DRAWS,) what it would have been with other
     outfits and seeds, the same outfits for everyone who answered the same questions, so that differences are paired;
-    None for what has no interval.
+    None for what has no interval. outfits: how many there are to draw.
     """
 
     score: Score
     draws: np.ndarray | None
+    outfits: int = 0
 
 
 def means(name: str, sittings: Sittings) -> dict[Column, Mean]:
@@ -54,9 +55,9 @@ def means(name: str, sittings: Sittings) -> dict[Column, Mean]:
             draws = resampled(statistics, once.size, 0, DRAWS).reshape(*values.shape, DRAWS)
             for column in range(values.shape[1]):
                 drawn = over_seeds(draws[:, column], 1)
-                low, high = np.nanquantile(drawn, [0.025, 0.975])
-                score = replace(_mean_of(name, next(lines)), low=float(low), high=float(high))
-                measured_means[score.column] = Mean(score, drawn)
+                score = _mean_of(name, next(lines))
+                low, high = interval(score.value, drawn, once.size, np.array(score.seeds))
+                measured_means[score.column] = Mean(replace(score, low=low, high=high), drawn, once.size)
         for each in lines:  # what is offered to all gaps together
             score = _mean_of(name, each)
             measured_means[score.column] = Mean(score, None)
@@ -64,7 +65,16 @@ def means(name: str, sittings: Sittings) -> dict[Column, Mean]:
 
 
 def _mean_of(name: str, scores: Sequence[Score]) -> Score:
-    """The mean over seeds, from the score of each."""
+    """The mean over seeds, from the score of each.
+
+    Raises:
+        DataError: they are of different questions.
+    """
+    if len({score.signature for score in scores}) > 1:
+        raise DataError(
+            f"the seeds of {name} did not answer the same questions ({scores[0].signature} and others); remove the "
+            "older answers and run the bench again"
+        )
     values = tuple(score.value for score in scores)
     return replace(
         scores[0],
@@ -85,7 +95,7 @@ def _mean_setting(values: Sequence[float | None]) -> float | None:
 
 
 def difference(first: Mean, second: Mean) -> Difference:
-    """First minus second with its 95 % interval and p.
+    """First minus second with its 95 % interval and p; seeds are paired where both have as many.
 
     Raises:
         DataError: they answered different questions.
@@ -98,7 +108,10 @@ def difference(first: Mean, second: Mean) -> Difference:
         )
     if first.draws is None or second.draws is None:
         raise DataError(f"{score.metric} has no interval, so no difference of it can be judged")
-    return score.minus(other.scorer, score.value - other.value, *spread(first.draws - second.draws))
+    seeds = [np.array(each.seeds) for each in (score, other)]
+    paired = [seeds[0] - seeds[1]] if len(seeds[0]) == len(seeds[1]) else seeds
+    value = score.value - other.value
+    return score.minus(other.scorer, value, *over_few_seeds(value, first.draws - second.draws, first.outfits, *paired))
 
 
 def judge(lines: Sequence[Difference]) -> list[Difference]:

@@ -20,7 +20,7 @@ import polars as pl
 from goeswith import __version__
 from goeswith.data.dataset import Dataset
 from goeswith.errors import DataError, ModelError
-from goeswith.evaluate.bootstrap import mean, over_seeds, resampled, spread
+from goeswith.evaluate.bootstrap import interval, mean, over_few_seeds, over_seeds, resampled
 from goeswith.evaluate.seeds import DRAWS, judge
 from goeswith.experiments.processes import processes
 from goeswith.experiments.study import ARMS, COMPARISONS, Study
@@ -260,10 +260,10 @@ def _values(tables: list[pl.DataFrame]) -> list[float]:
 
 
 def _point(key: Key, tables: list[pl.DataFrame], metas: list[dict[str, str]], draws: np.ndarray) -> Point:
-    low, high = np.nanquantile(draws, [0.025, 0.975])
     values, trust = _values(tables), [json.loads(meta["trust"]) for meta in metas]
+    low, high = interval(float(np.mean(values)), draws, len(tables[0]), np.array(values))
     weights = {source: float(np.mean([each[source] for each in trust])) for source in trust[0]}
-    return Point(*key, float(np.mean(values)), float(low), float(high), tuple(values), weights)
+    return Point(*key, float(np.mean(values)), low, high, tuple(values), weights)
 
 
 def _difference(
@@ -274,9 +274,9 @@ def _difference(
     tables: Mapping[Key, list[pl.DataFrame]],
     signature: str,
 ) -> tuple[int, Difference]:
-    value = float(np.mean(_values(tables[first, outfits])) - np.mean(_values(tables[second, outfits])))
-    told_apart = spread(draws[first, outfits] - draws[second, outfits])
-    count = len(tables[first, outfits][0])
+    seeds = np.array(_values(tables[first, outfits])) - np.array(_values(tables[second, outfits]))
+    value, count = float(seeds.mean()), len(tables[first, outfits][0])
+    told_apart = over_few_seeds(value, draws[first, outfits] - draws[second, outfits], count, seeds)
     line = Difference(
         scorer=first, task="exhaustive", negatives="matched", metric="auc", n=count, signature=signature,
         against=second, difference=value, **told_apart._asdict(),

@@ -5,6 +5,7 @@ from dataclasses import asdict, replace
 import numpy as np
 import pytest
 from made_scores import made_difference
+from scipy.stats import ttest_1samp, ttest_ind
 from worlds import styles_dataset
 
 from goeswith.data.dataset import Dataset
@@ -12,7 +13,7 @@ from goeswith.data.freeze import make_questions
 from goeswith.data.questions import Questions
 from goeswith.errors import DataError
 from goeswith.evaluate import seeds
-from goeswith.evaluate.bootstrap import RESAMPLES, over_seeds
+from goeswith.evaluate.bootstrap import RESAMPLES, interval, over_few_seeds, over_seeds, spread
 from goeswith.evaluate.evaluate import Report, answer, compare, report
 from goeswith.evaluate.seeds import DRAWS, difference, holm, judge, means
 
@@ -101,6 +102,48 @@ def test_draws_have_other_seeds_too_with_the_variance_of_seeds():
     np.testing.assert_array_equal(over_seeds(single, 1), single[0])
     both = random.random((4, 1000))
     np.testing.assert_allclose(over_seeds(both + 0.25, 1) - over_seeds(both, 1), 0.25)  # the same seeds: paired
+
+
+def test_few_seeds_err_as_often_as_they_say():
+    """Of 2,000 differences that are none, p is below a level about as often as the level says, whoever is uncertain."""
+    random = np.random.default_rng(0)
+    outfits, runs = 400, 2000
+    for share in (0.2, 0.5, 0.9):  # of the variance that is due to seeds
+        chances, naive, covered = [], [], []
+        for _ in range(runs):
+            seeds_of = random.normal(0, (5 * share) ** 0.5, 5) + random.normal(0, (1 - share) ** 0.5)
+            draws = over_seeds(seeds_of[:, None] + random.normal(0, (1 - share) ** 0.5, (1, 400)), 1)
+            paired = over_few_seeds(seeds_of.mean(), draws, outfits, seeds_of)
+            chances.append(paired.p)
+            naive.append(spread(draws).p)
+            covered.append(paired.low < 0 < paired.high)
+        assert np.mean(np.array(chances) < 0.05) == pytest.approx(0.05, abs=0.015)
+        assert np.mean(np.array(chances) < 0.005) < 0.01
+        assert np.mean(covered) == pytest.approx(0.95, abs=0.015)
+    assert np.mean(np.array(naive) < 0.05) > 0.09  # quantiles of the draws do not
+
+
+def test_t_of_seeds_alone_is_student_s():
+    """With no luck of outfits the interval and p are those of a textbook's t test of k values."""
+    values = np.array([0.012, 0.019, 0.008, 0.022, 0.015])
+    draws = over_seeds(np.repeat(values[:, None], 100_000, axis=1), 1)
+    known = ttest_1samp(values, 0.0)
+    paired = over_few_seeds(float(values.mean()), draws, 10**6, values)
+    assert paired.p == pytest.approx(known.pvalue, rel=0.05)
+    assert (paired.low, paired.high) == pytest.approx(known.confidence_interval(0.95), rel=0.02)
+    other = np.array([0.001, 0.004, -0.002])
+    drawn = draws - over_seeds(np.repeat(other[:, None], 100_000, axis=1), 1)
+    apart = over_few_seeds(float(values.mean() - other.mean()), drawn, 10**6, values, other)
+    assert apart.p == pytest.approx(ttest_ind(values, other, equal_var=False).pvalue, rel=0.1)
+    assert over_few_seeds(0.0, np.zeros(9), 4, np.zeros(5)) == (0.0, 0.0, 1.0)
+    low, high = interval(float(values.mean()), draws, 10**6, values)
+    assert high - low > 1.3 * np.subtract(*np.quantile(draws, [0.975, 0.025]))
+
+
+def test_seeds_that_answered_other_questions_have_no_mean(reports: list[list[Report]]):
+    older = [replace(each, summary=[replace(line, signature="older") for line in each.summary]) for each in reports[1]]
+    with pytest.raises(DataError, match="the seeds of luck did not answer the same questions"):
+        means("luck", [reports[0], older])
 
 
 def test_an_interval_over_seeds_is_wider_than_one_over_outfits(reports: list[list[Report]]):

@@ -208,7 +208,7 @@ def test_answers_of_other_settings_or_other_questions_are_not_mixed(done: tuple[
     )
     with pytest.raises(DataError, match="has answers to other questions"):
         measure(study, copied, print, collect=True)
-    with pytest.raises(DataError, match="cosine-20-seed1.parquet was answered with other settings, designers or rules"):
+    with pytest.raises(DataError, match=r"cosine-20-seed1\.parquet was answered with other settings, designers or"):
         measure(study, copied, print)
 
 
