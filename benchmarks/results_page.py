@@ -96,7 +96,8 @@ Made by `make results` (goeswith {version}) from the files in `docs/results/`; d
 
 **How it was measured.** Questions are frozen, and no setting, epoch or weight was chosen by test outfits. `matched`
 negatives (same category and season, drawn as often as they are worn) are the headline. Every number is the mean over
-the seeds in its row, with its 95 % interval from {draws:,} draws of outfits and, for models, seeds.
+the seeds in its row, with its 95 % interval from {draws:,} draws of outfits and, for models, seeds; seeds are few, so
+intervals and p have [the tails of Student's t](evaluate.md#intervals-and-comparisons).
 
 - **Marks**: ↓ below the best model or control of the column (in bold, if there are two or more), * above its strongest
   floor, † below it, each with p < {sure} after Holm's correction for the rows of the column. A floor without a number
@@ -369,7 +370,8 @@ def _left_out(by_recipe: Mapping[str, Kept]) -> str:
     return (
         f"Left out by `make results`, unless it is named (`RESULTS='--only NAME'`): "
         f"{', '.join(f'`{name}`{took}' for name, took in hours.items())}. The studies among them are earlier ones, "
-        f"whose students and controls a later one has too."
+        f"whose students and controls a later one has too. Intervals and p of what is left out were computed again from "
+        f"the seeds and intervals that were kept; the marks are as they were measured."
     )
 
 
