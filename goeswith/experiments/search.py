@@ -9,10 +9,11 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from goeswith.data.dataset import Dataset
 from goeswith.errors import ConfigError, DataError
 from goeswith.experiments.recipes import Experiment, Recipe
 from goeswith.experiments.trainings import trainings, work
-from goeswith.files import fresh_file
+from goeswith.files import fresh_file, read_json
 
 SIZES = (32, 64, 128, 256)
 """Of ``hidden``, or of ``size`` where the model calls it so, and what the recipe says."""
@@ -25,8 +26,8 @@ FIRST, REDUCTION = 4, 3
 """Epochs until the first look at a trial, and the part of those that got so far, one in so many, that goes on."""
 GOES_ON = "extend=2"
 """What is set for every trial, and for what is trained with its settings: see `goeswith.train.settings`."""
-TRIALS = "trials.jsonl"
-"""The file that keeps the trials of a search."""
+TRIALS, SEARCH = "trials.jsonl", "search.json"
+"""The files that keep the trials of a search, and what is searched for."""
 _RANGES = {"learning_rate": RATES, "weight_decay": DECAYS, "dropout": DROPOUTS}
 _WHOLE = ("hidden", "size")
 _WORDS = {"optimiser": OPTIMISERS, "objective": OBJECTIVES}
@@ -123,10 +124,11 @@ def search(recipe: Recipe, experiment: Experiment, out: Path, trials: int) -> Be
 
     Raises:
         ConfigError: Optuna is not installed.
-        DataError: ``trials.jsonl`` is broken.
+        DataError: ``trials.jsonl`` is broken, or of a search on other data or from other settings.
     """
     trials_done = read_trials(out / TRIALS)
     optuna()
+    _same_search(recipe, experiment, out)
     while len(trials_done) < trials:
         settings = _ask(experiment, trials_done, recipe.seeds[0])
         candidate = replace(experiment, settings=(*experiment.settings, *settings, GOES_ON))
@@ -134,6 +136,24 @@ def search(recipe: Recipe, experiment: Experiment, out: Path, trials: int) -> Be
         with fresh_file(out / TRIALS) as partial:
             partial.write_text("".join(json.dumps(vars(trial)) + "\n" for trial in trials_done))
     return _best(trials_done[:trials])
+
+
+def _same_search(recipe: Recipe, experiment: Experiment, out: Path) -> None:
+    """Keep what is searched for beside the trials.
+
+    Raises:
+        DataError: something else was searched for there.
+    """
+    wanted = {
+        "dataset": Dataset(recipe.dataset).named, "encoder": experiment.encoder or recipe.encoder or "",
+        "model": experiment.model, "settings": list(experiment.settings), "seed": recipe.seeds[0],
+    }  # fmt: skip
+    if (out / SEARCH).is_file() and (kept := read_json(out / SEARCH, dict)) != wanted:
+        others = ", ".join(name for name in wanted if kept.get(name) != wanted[name])
+        raise DataError(f"{out / TRIALS} is of a search with another {others}; remove {out} to search again")
+    out.mkdir(parents=True, exist_ok=True)
+    with fresh_file(out / SEARCH) as partial:
+        partial.write_text(json.dumps(wanted, indent=2) + "\n")
 
 
 def finished(out: Path, trials: int) -> Best | None:

@@ -199,7 +199,8 @@ def _answer(run: Run, dataset: Dataset, training: Training) -> None:
         for scorer in scorers:
             rules = scorer is not student
             reports = measure(scorer, retrieved, fitted=not rules)
-            for answered, file in zip(reports, (whole or RETRIEVAL, *CORRECTED), strict=False):
+            # The first file stands for all of them, so it is written last.
+            for answered, file in reversed(list(zip(reports, (whole or RETRIEVAL, *CORRECTED), strict=False))):
                 answered.write(answers_file(training, file, rules))
 
 

@@ -4,6 +4,7 @@ import json
 import sys
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -41,6 +42,7 @@ def tried(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, str]]:
         return Outcome(1, None, 1.0, 12, end, history)
 
     monkeypatch.setattr(search_module, "work", work)
+    monkeypatch.setattr(search_module, "Dataset", lambda path: SimpleNamespace(named={"fingerprint": path}))
     return trials
 
 
@@ -135,6 +137,20 @@ def test_a_kill_in_the_midst_of_a_trial_costs_that_trial_alone(
     monkeypatch.setattr(search_module, "work", work)
     assert search(RECIPE, EXPERIMENT, tmp_path / "killed", 6) == straight
     assert tried == first
+
+
+def test_trials_of_another_search_are_not_taken(tried: list[dict[str, str]], tmp_path: Path):
+    search(RECIPE, EXPERIMENT, tmp_path, 2)
+    longer = replace(EXPERIMENT, settings=("epochs=2",))
+    for recipe, experiment, what in (
+        (RECIPE, longer, "settings"),
+        (replace(RECIPE, dataset="new"), EXPERIMENT, "dataset"),
+    ):
+        with pytest.raises(DataError, match=rf"trials\.jsonl is of a search with another {what}; remove .* again"):
+            search(recipe, experiment, tmp_path, 3)
+    assert len(tried) == 2
+    search(RECIPE, EXPERIMENT, tmp_path, 3)
+    assert len(tried) == 3
 
 
 def test_where_every_trial_fails_nothing_is_found(
