@@ -370,7 +370,7 @@ def _left_out(by_recipe: Mapping[str, Kept]) -> str:
     return (
         f"Left out by `make results`, unless it is named (`RESULTS='--only NAME'`): "
         f"{', '.join(f'`{name}`{took}' for name, took in hours.items())}. The studies among them are earlier ones, "
-        f"whose students and controls a later one has too. Intervals and p of what is left out were computed again from "
+        "whose students and controls a later one has too. Intervals and p of what is left out were computed again from "
         "the seeds and intervals that were kept; the marks are as they were measured."
     )
 
