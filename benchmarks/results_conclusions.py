@@ -9,6 +9,7 @@ from typing import Any
 from goeswith.evaluate.audit import LEAK
 from goeswith.evaluate.seeds import SAME
 from goeswith.experiments.results import ABOVE, BELOW
+from goeswith.experiments.study import read_study
 from goeswith.tables import HARDEST, markdown, signed
 
 Kept = Mapping[str, Any]
@@ -23,6 +24,7 @@ PLACES = ("higher", "equivalent", "not shown", "lower", "few")
 """What a comparison shows, and that it has too few seeds to show anything."""
 Standing = dict[tuple[str, str], dict[str, list[str]]]
 """Recipe and measure → what is shown → peers."""
+RECIPES = Path(__file__).resolve().parents[1] / "recipes" / "curves"
 RECORDS, WITH_IDS = "records", "records and ids"
 GRAPH = (
     ("ADD-GNN without knowledge", "ADD-GNN without knowledge or graph"),
@@ -319,10 +321,12 @@ def _shown(results: Kept, pairs: Iterable[tuple[str, str]]) -> Iterator[str]:
 def _knowledge(curves: Mapping[str, Kept]) -> str:
     """For how many pairs of data sets designers add something, also over shuffled ones; `gains` names the studies."""
     pairs: dict[tuple[str, str], bool] = {}
-    for results in curves.values():
+    leaks = set()
+    for name, results in curves.items():
         if (found := _gain(results)) is not None:
             pair = results["study"]["dataset"], results["study"]["designers"]
             pairs[pair] = pairs.get(pair, False) or bool(found[1])
+            leaks |= {pair} if leaking(name, results) else set()
     if not pairs:
         return "What designers' knowledge adds has not been measured."
     made = [helped for pair, helped in pairs.items() if Path(pair[0]).name.startswith(GENERATED)]
@@ -333,8 +337,15 @@ def _knowledge(curves: Mapping[str, Kept]) -> str:
     sample = f"{'' if sum(made) else 'not '}on the generated sample, where taste is shared" if made else ""
     return (
         "Designers, trusted as far as held-out outfits support it, help more than no knowledge and more than shuffled "
-        f"designers {' and '.join(filter(None, (counted, sample))).removesuffix(',')} (second table below)."
+        f"designers {' and '.join(filter(None, (counted, sample))).removesuffix(',')} (second table below"
+        f"{f'; in {len(leaks)} of these pairs the designers wear some of the test items' if leaks else ''})."
     )
+
+
+def leaking(name: str, results: Kept) -> bool:
+    """Whether a study was measured before its recipe left out designers' outfits with the student's test items."""
+    recipe = RECIPES / f"{name}.toml"
+    return recipe.is_file() and read_study(recipe).drop_shared_items and not results["study"].get("drop_shared_items")
 
 
 def gains(curves: Mapping[str, Kept]) -> str:
@@ -346,6 +357,7 @@ def gains(curves: Mapping[str, Kept]) -> str:
             most, sizes = found
             shown = _list([own_outfits(size) for size in sizes]) if sizes else "not shown"
             title = results.get("study", {}).get("title") or name
+            title += " (who wear some of the test items)" if leaking(name, results) else ""
             rows.append([title, signed(most, 4) if sizes else "–", shown, _over_records(results)])
     columns = ["designers and students", "exhaustive AUC, at most", "with so many own outfits"]
     return markdown([*columns, "with all own outfits, over records (a floor)"], rows).rstrip() if rows else ""

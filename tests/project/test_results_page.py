@@ -178,6 +178,11 @@ def test_other_numbers_make_other_sentences():
     floor = {"scorer": "designers", "against": "records", "outfits": -1, "difference": -0.0021, "shows": "not shown"}
     words = curve(none=(0.0139, "higher"))
     words["comparisons"].append(floor)
+    leak = "polyvore-fashionvc"  # whose recipe leaves out what an earlier measurement had
+    assert "Words (who wear some of the test items)" in gains({leak: words})
+    assert "in 1 of these pairs the designers wear some of the test items" in conclusions({}, {leak: words})[4]
+    clean = words | {"study": words["study"] | {"drop_shared_items": True}}
+    assert "test items" not in gains({leak: clean}) + conclusions({}, {leak: clean})[4]
     assert gains({"words": words}).endswith("| not shown | −0.0021 (not shown) |")
     bare = recipe_results(
         lines=[line("model", OURS, 0.801), line("control", f"{OURS}, no memory", 0.7), *many],
