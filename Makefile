@@ -35,7 +35,7 @@ types: install
 	$(BIN)/mypy
 
 marked: install
-	$(BIN)/pytest -m "slow or browser or real" --dist loadfile  # what a file prepares is prepared once
+	$(BIN)/pytest -m "slow or browser or real" -n 3 --dist loadfile  # a file prepares once; browsers and servers wait
 
 bench: install  ## speed, as ratios measured in one run
 	$(BIN)/python benchmarks/training.py

@@ -112,9 +112,9 @@ def test_items_of_two_sites_are_alike_where_one_title_begins_with_the_other():
         return Catalogue(pl.DataFrame({"item_id": ids, "category": "top", "title": titles}))
 
     others = named("Red & velvet skirt", "black jeans", None, "a very long blue coat", "worn by nobody here")
-    ours = named(
+    shop = named(
         "RED velvet skirt women fashion", "red velvet", "black jeans women fashion", None, "very long blue coat",
         "a new red velvet skirt", "worn by nobody here",
     )  # fmt: skip
-    alike = named_alike(ours, others, np.array([0, 1, 2, 3]))
+    alike = named_alike(shop, others, np.array([0, 1, 2, 3]))
     assert alike.tolist() == [True, False, False, False, True, False, False]
