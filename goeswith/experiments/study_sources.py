@@ -262,11 +262,12 @@ def designers_of(study: Study, out: Path) -> Dataset:
     Raises:
         DataError: none of its outfits is left.
     """
-    designers, folder = Dataset(study.designers), out / "designers"
+    designers = Dataset(study.designers)
     if not study.drop_shared_items:
         return designers
+    student = Dataset(study.dataset)
+    folder = out / f"designers-{designers.fingerprint}-{student.fingerprint}"  # another one where either is new
     if not folder.is_dir():
-        student = Dataset(study.dataset)
         worn = np.unique(np.concatenate([student.outfits.split(split).items for split in ("valid", "test")]))
         alike = named_alike(designers.catalogue, student.catalogue, worn)
         owner = np.repeat(np.arange(len(designers.outfits)), designers.outfits.lengths)
