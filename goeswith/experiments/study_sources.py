@@ -14,6 +14,7 @@ from typing import NamedTuple
 import numpy as np
 import torch
 
+from goeswith import __version__
 from goeswith.config import override
 from goeswith.data.catalogue import GROUPS
 from goeswith.data.dataset import Dataset, with_outfits
@@ -80,7 +81,10 @@ class Bench:
             self.maker.rules(study.rules)  # so that a missing file or encoder shows before the first training
         self.valid = held_out_positions(self.maker.data, self.maker.configs["trust"])
         self.valid_mass = question_mass(self.valid)
-        self.signature = f"{self.dataset.name}:{self.dataset.fingerprint}|test|exhaustive|matched|q{self.test.digest}"
+        self.signature = (
+            f"{self.dataset.name}:{self.dataset.fingerprint}|test|exhaustive|matched|c{self.test.most_candidates}|seed0"
+            f"|goeswith{__version__}|q{self.test.digest}"
+        )
 
     def sources(self, arm: Arm, outfits: int) -> list[str]:
         """What an arm is made of, with so many own outfits: words where there are their encoders, one likeness each."""

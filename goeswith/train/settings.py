@@ -46,8 +46,9 @@ class TrainConfig:
     category and season: structure and popularity stay, who goes with whom does not.
     keep: the weights of the ``best`` validation epoch, or of the ``last``, at the end of a schedule. With few
     validation outfits the best of many epochs is partly the luckiest: ``one-standard-error`` keeps the last epoch that
-    is not worse than the best one by more than a standard error (paired, over validation outfits; the rule is that of
-    Breiman et al., "Classification and Regression Trees", 1984, for later epochs). ``last`` turns `patience` off.
+    is not worse than the best one by more than a standard error (paired, over all corruptions of validation outfits as
+    if each were of another outfit, which makes it somewhat too small; the rule is that of Breiman et al.,
+    "Classification and Regression Trees", 1984, for later epochs). ``last`` turns `patience` off.
     valid_corruptions: corruptions of each validation outfit, drawn once; more of them help if the outfits are few.
     batches: ``full``, of `batch_size` outfits, and a last one of what is left; or ``even``, as many, but of equal size.
     If all items of a batch are ranked, a last batch of a few outfits is a step like any other, by few wrong items.

@@ -15,6 +15,7 @@ from test_bench_killed import alive, children, wait
 from typer.testing import CliRunner
 from worlds import styles_dataset, write_made
 
+from goeswith import __version__
 from goeswith.cli.main import app
 from goeswith.data.dataset import Dataset
 from goeswith.data.features import load_features
@@ -84,6 +85,9 @@ def test_every_arm_has_a_value_an_interval_and_comparisons(done: tuple[Path, Pat
     assert ("designers", "shuffled", 0) in compared
     assert ("start", "own", 20) in compared
     assert all(line["p_holm"] >= line["p"] for line in results["comparisons"])
+    signed = results["signature"].rpartition("|q")[0].split("|")  # as of every other number, see docs/evaluate.md
+    assert signed[0].startswith("styles:")
+    assert signed[1:] == ["test", "exhaustive", "matched", "c4", "seed0", f"goeswith{__version__}"]
     assert (out / "curves.svg").read_text().startswith("<?xml")
 
 
