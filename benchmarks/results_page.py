@@ -69,16 +69,11 @@ TABLES = (
 """The recipes that `make results` measures, in the order of the page."""
 STUDIES = (
     "curves-polyvore-fashionvc-learned-words", "curves-polyvore-fashionvc", "curves-polyvore-fashionstylist",
-    "curves-ccp-mango", "curves-mango-seasons", "curves-sample", "curves-polyvore-fashionvc-three-seeds",
-    "curves-polyvore-fashionvc-seeds", "curves-polyvore-fashionvc-starts",
+    "curves-ccp-mango", "curves-mango-seasons", "curves-sample",
 )  # fmt: skip
 """The studies that it measures after them."""
-LONG = (
-    "mango-search", "mango-search-further", "curves-polyvore-fashionvc-three-seeds", "curves-polyvore-fashionvc-seeds",
-    "curves-polyvore-fashionvc-starts",
-)  # fmt: skip
-"""What it leaves out unless it is named, because all takes more than ten hours on two cores: the longest searches, and
-studies that a later one contains."""
+LONG = ("mango-search", "mango-search-further")
+"""What it leaves out unless it is named, because all takes more than ten hours on two cores: the longest searches."""
 HEADS = {
     ("exhaustive", "auc"): "exhaustive AUC", ("anchor", "recall@10"): "R@10 from one item",
     ("rest", "recall@10"): "R@10 from the rest", ("compat", "auc"): "AUC", ("fitb", "accuracy"): "FITB",
@@ -369,9 +364,8 @@ def _left_out(by_recipe: Mapping[str, Kept]) -> str:
     hours = {name: f" ({_hours(by_recipe[name]):.1f} hours of one core)" if name in by_recipe else "" for name in LONG}
     return (
         f"Left out by `make results`, unless it is named (`RESULTS='--only NAME'`): "
-        f"{', '.join(f'`{name}`{took}' for name, took in hours.items())}. The studies among them are earlier ones, "
-        "whose students and controls a later one has too. Intervals and p of what is left out were computed again from "
-        "the seeds and intervals that were kept; the marks are as they were measured."
+        f"{', '.join(f'`{name}`{took}' for name, took in hours.items())}. Their intervals and p were computed again "
+        "from the seeds and intervals that were kept; their marks are as they were measured."
     )
 
 
