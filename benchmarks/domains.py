@@ -95,7 +95,7 @@ def scorers(study: Study, out: Path, seed: int) -> dict[str, Any]:
     names = ("likeness", "own", "designers", "shuffled")
     sources = {name: bench.answers(name, ALL).test.sum(axis=1) for name in names}
     results: dict[str, Any] = {"auc": {name: _auc(outfit_aucs(logits, bench.test)) for name, logits in sources.items()}}
-    teacher = bench._teacher("designers")
+    teacher = bench._teachers("designers")[0]
     plain = teacher.scorer(bench.dataset) if "+" not in study.encoder else None
     if plain is not None:  # as the designers' own mean and deviation have it
         results["auc"]["designers, own standard"] = _auc(exhaustive_auc(plain, bench.test)[:2])

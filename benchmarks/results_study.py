@@ -33,7 +33,7 @@ def measure_study(
         for name, path in (("dataset", study.dataset), ("designers", study.designers))
     }
     out = work / "curves" / study.name
-    measured = measure(replace(study, **paths), out, say, collect, jobs)
+    measured = measure(replace(study, **paths), out, say, collect, jobs, work / "curves" / "runs")
     text = (out / "results.json").read_text()
     for path, name in zip(paths.values(), (study.dataset, study.designers), strict=True):
         text = text.replace(path, name)  # local paths are not published

@@ -59,20 +59,20 @@ class Point:
 
 
 def measure(
-    study: Study, out: Path, say: Callable[[str], None], collect: bool = False, jobs: int = 0
+    study: Study, out: Path, say: Callable[[str], None], collect: bool = False, jobs: int = 0, runs: Path | None = None
 ) -> dict[str, Any]:
     """Train and ask all that is not there yet, and return the results as they are written to ``results.json``.
 
     An interrupted study resumes: every answer is kept in ``answers``. collect: train and ask nothing, make the
     results from what is there. jobs: seeds measured side by side, each in a process of one thread; 0: one after the
-    other in this process.
+    other in this process. runs: folder of the trainings, which studies may share; by default in `out`.
 
     Raises:
         DataError: nothing has been measured with all seeds, or some of it with other settings, questions or knowledge.
         ModelError: a process was killed.
     """
     _check(study, out, None if collect else designers_of(study, out))
-    for arm, outfits, seed in () if collect else _answered(study, out, jobs):
+    for arm, outfits, seed in () if collect else _answered(study, out, jobs, runs):
         say(f"{study.name}: {arm}, {outfits_text(outfits)} own outfits, seed {seed}")
     results = summarise(study, out)
     if not results["points"]:
@@ -82,7 +82,7 @@ def measure(
     return read_results(out / "results.json")
 
 
-def _answered(study: Study, out: Path, jobs: int) -> Iterator[Answered]:
+def _answered(study: Study, out: Path, jobs: int, runs: Path | None) -> Iterator[Answered]:
     """Train and ask all that is not there yet; each answer as soon as it is there.
 
     Raises:
@@ -90,12 +90,12 @@ def _answered(study: Study, out: Path, jobs: int) -> Iterator[Answered]:
     """
     if not jobs:
         for seed in study.seeds:
-            yield from _answered_with(study, seed, out)
+            yield from _answered_with(study, seed, out, runs)
         return
     missing = [key for seed in study.seeds for key in _missing(study, seed, out)]
     with processes(jobs) as pool:
         tasks = [(part, seed) for seed in study.seeds for part in parts(study) if _missing(part, seed, out)]
-        running = {pool.submit(_answer_with, part, seed, out) for part, seed in tasks}
+        running = {pool.submit(_answer_with, part, seed, out, runs) for part, seed in tasks}
         while running:
             done, running = wait(running, timeout=1, return_when=FIRST_COMPLETED)
             there = [key for key in missing if _file(out, *key).is_file()]
@@ -108,18 +108,18 @@ def _answered(study: Study, out: Path, jobs: int) -> Iterator[Answered]:
                 raise ModelError("a process was killed, perhaps because memory ran out; try fewer --jobs") from None
 
 
-def _answered_with(study: Study, seed: int, out: Path) -> Iterator[Answered]:
+def _answered_with(study: Study, seed: int, out: Path, runs: Path | None) -> Iterator[Answered]:
     """The same with one seed."""
     bench: Bench | None = None
     for arm, outfits, _ in _missing(study, seed, out):
-        bench = bench or Bench(study, seed, out)
+        bench = bench or Bench(study, seed, out, runs)
         _write(_file(out, arm, outfits, seed), bench, arm, outfits)
         yield arm, outfits, seed
 
 
-def _answer_with(study: Study, seed: int, out: Path) -> None:
+def _answer_with(study: Study, seed: int, out: Path, runs: Path | None) -> None:
     """The same in a process of its own."""
-    for _ in _answered_with(study, seed, out):
+    for _ in _answered_with(study, seed, out, runs):
         pass
 
 

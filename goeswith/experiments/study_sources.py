@@ -7,7 +7,8 @@ are then made of the answers, so that one more arm costs next to nothing.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+import json
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -29,7 +30,7 @@ from goeswith.models import Scorer
 from goeswith.models.add_gnn import AddGnnConfig
 from goeswith.models.mixture import Mixture
 from goeswith.models.two_tower import TwoTower, TwoTowerConfig
-from goeswith.train.mixture_sources import TITLES, TOWER, Maker, Named
+from goeswith.train.mixture_sources import LEARNED, TITLES, TOWER, Maker, Named
 from goeswith.train.run import Run
 from goeswith.train.settings import TrainConfig
 from goeswith.train.teachers import followed
@@ -62,12 +63,15 @@ class Answers(NamedTuple):
 class Bench:
     """The sources of one seed of a study, made when they are asked for.
 
+    Args:
+        out: folder for what this study alone needs. runs: for trainings; studies that have the same ones may share it.
+
     Raises:
         ConfigError: an arm needs rules, and they cannot be read or there are no hashed words to find them in.
     """
 
-    def __init__(self, study: Study, seed: int, out: Path) -> None:
-        self.study, self.seed, self.out = study, seed, out
+    def __init__(self, study: Study, seed: int, out: Path, runs: Path | None = None) -> None:
+        self.study, self.seed, self.runs = study, seed, runs or out / "runs"
         self.dataset, self.designers = Dataset(study.dataset), designers_of(study, out)
         self.features = load_features(self.dataset, study.encoder)
         self.cache: dict[str, Answers] = {}
@@ -129,40 +133,47 @@ class Bench:
         who = "shuffled" if source.startswith("shuffled") else "designers"
         match source:
             case "own":
-                return maker.tower("own", maker.train("own", self.dataset, maker.towers))
+                return maker.tower("own", self._towers("own", outfits, self.dataset, maker.towers))
             case "another":
-                return maker.tower(source, *self._further(maker))
+                return maker.tower(source, *self._further(maker, outfits))
             case "own words":
                 return maker.lifts("own", maker.data.train, maker.features)[0]
             case "designers" | "shuffled":
                 return maker.tower(who, *self._teachers(who))
             case "own learned words":
-                return maker.learned("own", self.dataset, maker.own_outfits)[0]
+                return self._learned("own", outfits, self.dataset, maker.own_outfits)
             case "designers words" | "shuffled words":
                 return self._lifts(who)
             case "designers learned words" | "shuffled learned words":
-                return self._learned(who)
+                return self._learned(who, None, self.designers, [*_shuffled(who), f"seed={self.seed}"])
             case "untrained":
                 return self._untrained()
             case "rules":
                 return maker.rules(self.study.rules)
             case _:
-                knowledge = {"start": str(self._teachers(who)[0].path)}
-                folder = maker.out / "sources" / source.replace(" ", "-")
-                run = train(
-                    TOWER,
-                    self.dataset,
-                    folder,
-                    settings=maker.towers,
-                    encoder="+".join(maker.read),
-                    knowledge=knowledge,
-                )
-                return maker.tower(source, run)
+                teacher = self._teachers(who)[0]
+                return maker.tower(source, self._towers(source, outfits, self.dataset, maker.towers, start=teacher))
 
     def _maker(self, outfits: int) -> Maker:
         """Of the sources with so many own outfits (0 and −1: all)."""
-        folder = self.out / "runs" / f"seed{self.seed}-{'all' if outfits < 1 else outfits}"
-        return Maker(self.dataset, folder, self.features, self._settings(outfits)[0], None)
+        return Maker(self.dataset, self.runs, self.features, self._settings(outfits)[0], None)
+
+    def _towers(self, name: str, outfits: int | None, dataset: Dataset, settings: list[str], **more: Run) -> Run:
+        """Two towers. more: runs that training begins from."""
+        encoder = "+".join(self.maker.read)
+        knowledge = {name: str(run.path) for name, run in more.items()}
+        folder = self._folder(name, outfits, TOWER, dataset, encoder, settings, more.values())
+        return train(TOWER, dataset, folder, settings=settings, encoder=encoder, knowledge=knowledge)
+
+    def _folder(
+        self, name: str, outfits: int | None, model: str, dataset: Dataset, encoder: str, settings: Sequence[str],
+        more: Iterable[Run] = (),
+    ) -> Path:  # fmt: skip
+        """Of a training: another one for everything that it depends on, so that what is there already is the same."""
+        last = sorted(dict(setting.split("=", 1) for setting in settings).items())
+        parts = [__version__, model, dataset.fingerprint, encoder, last, [run.path.name for run in more]]
+        count = "" if outfits is None else f"-{'all' if outfits < 1 else outfits}"
+        return self.runs / f"seed{self.seed}{count}-{name.replace(' ', '-')}" / _digest(json.dumps(parts).encode())
 
     def _settings(self, outfits: int) -> tuple[list[str], list[str]]:
         """Settings with so many own outfits (0 and −1: all), of towers and of ADD-GNN."""
@@ -179,18 +190,18 @@ class Bench:
         shuffled = _shuffled(who)
         made = []
         for number, seed in enumerate([self.seed, *self.maker.further_seeds], start=1):
-            folder = self.out / "runs" / f"seed{self.seed}-{who}{f'-{number}' if number > 1 else ''}"
             settings = [*self.maker.teacher_settings, *shuffled, f"seed={seed}"]
-            made.append(train(TOWER, self.designers, folder, settings=settings, encoder="+".join(self.maker.read)))
+            made.append(self._towers(_numbered(who, number), None, self.designers, settings))
         self.teachers[who] = made
         return made
 
-    def _further(self, maker: Maker) -> list[Run]:
+    def _further(self, maker: Maker, outfits: int) -> list[Run]:
         """Two towers of the own outfits with other seeds than the own model's, as many as a teacher has towers."""
         same_outfits = [*maker.towers, f"outfits_seed={self.seed}"]
         return [
-            maker.train(
-                f"another {number}" if number > 1 else "another",
+            self._towers(
+                _numbered("another", number),
+                outfits,
                 self.dataset,
                 [*same_outfits, f"seed={self.seed + 1000 * number}"],
             )
@@ -203,10 +214,12 @@ class Bench:
         data, _, _ = training_data(self.designers, hashed, None, loop)
         return self.maker.lifts(who, data.train, hashed)[0]
 
-    def _learned(self, who: str) -> Named:
-        """Learned words of the designers, or of shuffled ones."""
-        folder = self.out / "runs" / f"seed{self.seed}-{who}-learned-words"
-        return self.maker.learned(who, self.designers, [*_shuffled(who), f"seed={self.seed}"], folder)[0]
+    def _learned(self, who: str, outfits: int | None, dataset: Dataset, settings: list[str]) -> Named:
+        """Learned words of the own outfits, of the designers, or of shuffled ones."""
+        maker = self.maker
+        depends = [*maker.word_settings, *settings]
+        folder = self._folder(f"{who} learned words", outfits, LEARNED, dataset, "+".join(maker.encoders), depends)
+        return maker.learned(who, dataset, settings, folder)[0]
 
     def _untrained(self) -> Named:
         """Two towers as they are before training: a random projection."""
@@ -234,13 +247,15 @@ class Bench:
     def _gnn(self, source: str, outfits: int) -> Run:
         """An ADD-GNN, taught or not."""
         settings = [s for s in self._settings(outfits)[1] if not s.startswith("teacher.")]
-        teacher = None
+        teachers = []
         if source != "add-gnn":
             settings.append(f"carry={CARRIED[source.removeprefix(SHUFFLED)]}")
-            teacher = self._gnn_teacher(source.startswith(SHUFFLED)).path
+            teachers.append(self._gnn_teacher(source.startswith(SHUFFLED)))
+        encoder = "+".join(self.maker.read)
         return train(
-            "add-gnn", self.dataset, self.out / "runs" / f"seed{self.seed}-{outfits}-{source.replace(' ', '-')}",
-            teacher=teacher, encoder="+".join(self.maker.read), settings=settings,
+            "add-gnn", self.dataset,
+            self._folder(source, outfits, "add-gnn", self.dataset, encoder, settings, teachers),
+            teacher=teachers[0].path if teachers else None, encoder=encoder, settings=settings,
         )  # fmt: skip
 
     def _gnn_teacher(self, shuffled: bool) -> Run:
@@ -251,12 +266,10 @@ class Bench:
             student = [s for s in settings if not s.startswith("teacher.")]
             configs = override({"model": AddGnnConfig(), "train": TrainConfig.of("add-gnn")}, student)
             own = [s.removeprefix("teacher.") for s in settings if s.startswith("teacher.")]
-            run = train(
-                "teacher", self.designers, self.out / "runs" / f"seed{self.seed}-add-gnn-{who}",
-                encoder="+".join(self.maker.read),
-                settings=[*followed(configs["model"], configs["train"]), *own, *_shuffled(who)],
-            )  # fmt: skip
-            self.teachers[key] = [run]
+            encoder, settings = "+".join(self.maker.read), [*followed(configs["model"], configs["train"]), *own]
+            settings += _shuffled(who)
+            folder = self._folder(key, None, "teacher", self.designers, encoder, settings)
+            self.teachers[key] = [train("teacher", self.designers, folder, encoder=encoder, settings=settings)]
         return self.teachers[key][0]
 
 
@@ -284,15 +297,22 @@ def designers_of(study: Study, out: Path) -> Dataset:
 
 def knowledge_of(study: Study, arm: str, designers: Dataset) -> str:
     """12 hex digits over the designers' data set and, where an arm reads them, the rules."""
-    digest = hashlib.sha256(designers.fingerprint.encode())
-    if "rules" in ARMS[arm].sources and Path(study.rules).is_file():
-        digest.update(Path(study.rules).read_bytes())
-    return digest.hexdigest()[:12]
+    there = "rules" in ARMS[arm].sources and Path(study.rules).is_file()
+    return _digest(designers.fingerprint.encode() + (Path(study.rules).read_bytes() if there else b""))
 
 
 def is_gnn(source: str) -> bool:
     """Whether a source is an ADD-GNN, taught or not, which shares no training with any other."""
     return source == "add-gnn" or source.removeprefix(SHUFFLED) in CARRIED
+
+
+def _digest(what: bytes) -> str:
+    return hashlib.sha256(what).hexdigest()[:12]
+
+
+def _numbered(name: str, number: int) -> str:
+    """The name of the first, second, … of several runs."""
+    return f"{name} {number}" if number > 1 else name
 
 
 def _shuffled(who: str) -> list[str]:

@@ -64,6 +64,12 @@ def done(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
     return folder, folder / "out"
 
 
+def trained(out: Path, name: str) -> Run:
+    """The only training of a study that has this name."""
+    (path,) = (out / "runs" / name).iterdir()
+    return Run(path)
+
+
 @pytest.mark.slow
 def test_every_arm_has_a_value_an_interval_and_comparisons(done: tuple[Path, Path]) -> None:
     _, out = done
@@ -96,7 +102,7 @@ def test_what_is_kept_is_the_exhaustive_auc_of_the_run(done: tuple[Path, Path]) 
     folder, out = done
     study = read_study(folder / "study.toml")
     bench = Bench(study, 1, out)
-    run = Run(out / "runs" / "seed1-20" / "sources" / "own")
+    run = trained(out, "seed1-20-own")
     assert run.config["train"]["outfits"] == 20
     assert run.config["train"]["batch_size"] == 16
     auc, weight, _ = exhaustive_auc(run.scorer(Dataset(study.dataset)), bench.test)
@@ -229,13 +235,29 @@ def test_rules_that_cannot_be_used_are_named_before_any_training(done: tuple[Pat
 
 
 @pytest.mark.slow
+def test_studies_share_the_trainings_that_are_the_same(done: tuple[Path, Path], tmp_path: Path) -> None:
+    folder, out = done
+    runs = tmp_path / "runs"
+    shutil.copytree(out / "runs", runs)
+    there = {path: path.stat().st_mtime_ns for path in runs.rglob("*") if path.is_file()}
+    study = replace(read_study(folder / "study.toml"), seeds=(1,), arms=("none", "start", "designers"))
+    longer = replace(study, set=tuple(s.replace("teacher.epochs=2", "teacher.epochs=3") for s in study.set))
+    measure(longer, tmp_path / "longer", lambda _: None, runs=runs)
+    assert {path: path.stat().st_mtime_ns for path in there} == there
+    assert [len([*(runs / f"seed1-{name}").iterdir()]) for name in ("20-own", "20-start", "designers")] == [1, 2, 2]
+    assert not (tmp_path / "longer" / "runs").exists()
+    own = pl.read_parquet(tmp_path / "longer" / "answers" / "none-20-seed1.parquet")
+    assert own.equals(pl.read_parquet(out / "answers" / "none-20-seed1.parquet"))
+
+
+@pytest.mark.slow
 def test_teachers_of_several_seeds_are_asked_together(done: tuple[Path, Path]) -> None:
     folder, out = done
     study = read_study(folder / "study.toml")
     bench = Bench(replace(study, set=(*study.set, "teacher_seeds=2")), 1, out)
     alone = Bench(study, 1, out).answers("shuffled", 0)
     both = bench.answers("shuffled", 0)
-    second = Run(out / "runs" / "seed1-shuffled-2")
+    second = trained(out, "seed1-shuffled-2")
     assert (second.config["train"]["seed"], second.config["train"]["shuffled_items"]) == (1001, True)
     other = differences(
         Mixture.of([bench.maker.tower_of(second)], bench.features.values.shape[1], bench.maker.vocabulary),
@@ -251,15 +273,14 @@ def test_further_own_models_learn_from_the_same_outfits_and_are_asked_together(d
     study = read_study(folder / "study.toml")
     bench = Bench(replace(study, set=(*study.set, "teacher_seeds=2")), 1, out)
     answers = bench.answers("another", 20)
-    sources = out / "runs" / "seed1-20" / "sources"
-    first, second = (Run(sources / name) for name in ("another", "another-2"))
+    first, second = (trained(out, f"seed1-20-{name}") for name in ("another", "another-2"))
     assert [run.config["train"]["seed"] for run in (first, second)] == [1001, 2001]
     assert [run.config["train"]["epochs"] for run in (first, second)] == [2, 2]
     outfits = {
         tuple(
             training_data(bench.dataset, bench.features, None, TrainConfig(**run.config["train"]))[0].train.outfit_ids
         )
-        for run in (first, second, Run(sources / "own"))
+        for run in (first, second, trained(out, "seed1-20-own"))
     }
     assert len(outfits) == 1
     towers = [bench.maker.tower_of(run) for run in (first, second)]
@@ -289,7 +310,7 @@ def test_students_of_add_gnn_share_a_teacher_and_are_those_whose_teacher_is_thei
             "add-gnn", bench.dataset, out / "alone" / arm.replace(" ", "-"), teacher=study.designers, encoder="made",
             settings=[*gnn, *own, "batch_size=8", "seed=1", "outfits=20"],
         )  # fmt: skip
-        shared = Run(out / "runs" / f"seed1-20-{arm.replace(' ', '-')}")
+        shared = trained(out, f"seed1-20-{arm.replace(' ', '-')}")
         assert shared.config["train"] == alone.config["train"]
         for name, value in alone.model.state_dict().items():
             torch.testing.assert_close(shared.model.state_dict()[name], value, rtol=0, atol=0)
@@ -392,10 +413,9 @@ def test_words_are_learned_where_they_are_numbered(done: tuple[Path, Path], tmp_
     assert bench.sources(ARMS["designers without learned words"], 20) == plain
     assert Bench(study, 1, out).sources(ARMS["designers"], 20) == plain
     answers = {who: bench.answers(f"{who} learned words", 20) for who in ("designers", "shuffled", "own")}
-    runs = tmp_path / "out" / "runs"
-    own = Run(runs / "seed1-20" / "sources" / "own-learned-words").config["train"]
+    own = trained(tmp_path / "out", "seed1-20-own-learned-words").config["train"]
     assert (own["outfits"], own["seed"], own["epochs"]) == (20, 1, 3)
-    shuffled = Run(runs / "seed1-shuffled-learned-words").config["train"]
+    shuffled = trained(tmp_path / "out", "seed1-shuffled-learned-words").config["train"]
     assert (shuffled["outfits"], shuffled["shuffled_items"]) == (0, True)
     assert bench.valid_mass @ (answers["designers"].valid[:, 0] > 0) > 0.8
     assert not np.allclose(answers["designers"].test, answers["shuffled"].test)

@@ -11,8 +11,11 @@ from worlds import styles_dataset
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "benchmarks"))
 
+import domains  # noqa: E402
 import domains_features as features  # noqa: E402
 import domains_page  # noqa: E402
+
+from goeswith.experiments.study import Study  # noqa: E402
 
 
 @pytest.fixture(scope="module")
@@ -49,6 +52,21 @@ def test_the_same_directions_and_the_same_taste(side: features.Side) -> None:
     halves = features.taste(*side.halves())
     assert halves > 0.6
     assert abs(features.taste(side, side.shuffled())) < halves / 2
+
+
+@pytest.mark.slow
+def test_models_that_see_the_same_taste_agree(tmp_path: Path) -> None:
+    styles = styles_dataset(tmp_path).path
+    towers = ("hidden=8", "epochs=10", "memory=false", "teacher.hidden=8", "teacher.epochs=10", "teacher.memory=false")
+    study = Study("made", f"{styles}#users", f"{styles}#designers", "made", (0, -1), (0,), ("designers",), set=towers)
+    scores = domains.scorers(study, tmp_path / "out", 0)
+    assert set(scores["auc"]) == {
+        "likeness", "own", "designers", "shuffled", "designers, own standard", "designers at home"
+    }  # fmt: skip
+    assert min(scores["auc"][name] for name in ("own", "designers", "designers at home")) > 0.6
+    agreement = scores["agreement"]
+    assert agreement["designers, own"] > 0.3
+    assert agreement["designers, own beyond likeness"] > agreement["shuffled, own beyond likeness"]
 
 
 def test_the_page_has_a_row_for_each_study(tmp_path: Path) -> None:
