@@ -171,7 +171,7 @@ class Bench:
     ) -> Path:  # fmt: skip
         """Of a training: another one for everything that it depends on, so that what is there already is the same."""
         last = sorted(dict(setting.split("=", 1) for setting in settings).items())
-        parts = [__version__, model, dataset.fingerprint, encoder, last, [run.path.name for run in more]]
+        parts = [__version__, model, dataset.named, encoder, last, [run.path.name for run in more]]
         count = "" if outfits is None else f"-{'all' if outfits < 1 else outfits}"
         return self.runs / f"seed{self.seed}{count}-{name.replace(' ', '-')}" / _digest(json.dumps(parts).encode())
 
