@@ -72,8 +72,10 @@ STUDIES = (
     "curves-ccp-mango", "curves-mango-seasons", "curves-sample",
 )  # fmt: skip
 """The studies that it measures after them."""
-LONG = ("mango-search", "mango-search-further")
-"""What it leaves out unless it is named, because all takes more than ten hours on two cores: the longest searches."""
+CONVERTED = ("mango-search", "mango-search-further")
+"""Searches whose answers were not kept, with intervals and p computed again from seeds and intervals."""
+LONG = (*CONVERTED, "ccp-search")
+"""What it leaves out unless it is named, because all takes more than ten hours on two cores: the searches."""
 HEADS = {
     ("exhaustive", "auc"): "exhaustive AUC", ("anchor", "recall@10"): "R@10 from one item",
     ("rest", "recall@10"): "R@10 from the rest", ("compat", "auc"): "AUC", ("fitb", "accuracy"): "FITB",
@@ -364,8 +366,9 @@ def _left_out(by_recipe: Mapping[str, Kept]) -> str:
     hours = {name: f" ({_hours(by_recipe[name]):.1f} hours of one core)" if name in by_recipe else "" for name in LONG}
     return (
         f"Left out by `make results`, unless it is named (`RESULTS='--only NAME'`): "
-        f"{', '.join(f'`{name}`{took}' for name, took in hours.items())}. Their intervals and p were computed again "
-        "from the seeds and intervals that were kept; their marks are as they were measured."
+        f"{', '.join(f'`{name}`{took}' for name, took in hours.items())}. Intervals and p of "
+        f"{' and '.join(f'`{name}`' for name in CONVERTED)} were computed again from the seeds and intervals that were "
+        "kept; their marks are as they were measured."
     )
 
 

@@ -369,7 +369,7 @@ def test_what_the_page_shows_is_measured_again_and_searched_where_it_was(folder:
     assert re.search(
         r"took \d+\.\d hours of one core\. `make results` measures the\n.* lack of time \(below\)\.\n", text
     )
-    assert "`mango-search`, `mango-search-further`. Their" in text
+    assert "`mango-search`, `mango-search-further`, `ccp-search`. Intervals and p of `mango-search` and" in text
     asked = [name for name in (*results_page.TABLES, *results_page.STUDIES) if name not in results_page.LONG]
     (folder / "results" / "clock.json").write_text(json.dumps(dict.fromkeys(asked, 3600)))
     text = results_page.write_page(["mango"]).read_text()
