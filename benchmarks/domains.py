@@ -28,7 +28,7 @@ from goeswith.data.positions import list_positions
 from goeswith.errors import GoeswithError
 from goeswith.evaluate.exhaustive import exhaustive_auc
 from goeswith.experiments.study import Study, read_study
-from goeswith.experiments.study_sources import Bench, outfit_aucs
+from goeswith.experiments.study_sources import Bench, designers_of, outfit_aucs
 from goeswith.files import fresh_file
 from goeswith.train.mixture_sources import TITLES, WORDS
 from goeswith.train.run import Run
@@ -57,7 +57,7 @@ def main() -> None:
 
 def measure(study: Study, out: Path, seed: int) -> dict[str, Any]:
     """All that the page shows of one study."""
-    student, designers = Dataset(study.dataset), Dataset(study.designers)
+    student, designers = Dataset(study.dataset), designers_of(study, out)
     names = [name for name in study.encoder.split("+") if name not in (TITLES, WORDS)]
     return {
         "name": study.name,
