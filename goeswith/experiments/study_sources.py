@@ -233,9 +233,13 @@ class Bench:
         return Named("untrained", (source._replace(model=fresh),))
 
     def _floor(self, name: str, outfits: int) -> Scorer:
-        """What the records say, counted in the own outfits and weighed by validation outfits, as all sources are."""
+        """What the records say, counted in the own outfits.
+
+        With all of them it is the floor of every table; folds of fewer would hardly have questions, so that there it is
+        weighed by validation outfits, as all sources are.
+        """
         data = self._maker(outfits).data
-        return Shortcuts(self.dataset, data.train, data.valid).floors[name]
+        return Shortcuts(self.dataset, data.train, data.valid if outfits > 0 else None).floors[name]
 
     def _asked(self, scorer: Scorer) -> Answers:
         """What a scorer that is never mixed with others says."""
