@@ -235,11 +235,12 @@ class Bench:
     def _floor(self, name: str, outfits: int) -> Scorer:
         """What the records say, counted in the own outfits.
 
-        With all of them it is the floor of every table; folds of fewer would hardly have questions, so that there it is
-        weighed by validation outfits, as all sources are.
+        It is weighed by folds of them, as the floor of every table, or by validation outfits where there are more of
+        these: folds of few outfits hardly have questions.
         """
         data = self._maker(outfits).data
-        return Shortcuts(self.dataset, data.train, data.valid if outfits > 0 else None).floors[name]
+        held_out = data.valid if len(data.valid) > len(data.train) else None
+        return Shortcuts(self.dataset, data.train, held_out).floors[name]
 
     def _asked(self, scorer: Scorer) -> Answers:
         """What a scorer that is never mixed with others says."""

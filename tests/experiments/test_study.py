@@ -324,13 +324,15 @@ def test_students_of_add_gnn_share_a_teacher_and_are_those_whose_teacher_is_thei
 
 
 @pytest.mark.slow
-def test_floors_count_in_the_own_outfits_and_with_all_of_them_are_those_of_tables(done: tuple[Path, Path]) -> None:
+def test_floors_are_weighed_by_the_own_outfits_or_by_validation_outfits(done: tuple[Path, Path]) -> None:
     bench = Bench(read_study(done[0] / "study.toml"), 1, done[1])
-    few = training_data(bench.dataset, bench.features, None, TrainConfig(outfits=20, seed=1))[0].train
-    assert len(few) == 20
+    few = training_data(bench.dataset, bench.features, None, TrainConfig(outfits=10, seed=1))[0].train
+    assert len(few) == 10
     means = {}
-    by_valid = Shortcuts(bench.dataset, few, bench.dataset.outfits.split("valid"))
-    for outfits, shortcuts in {-1: Shortcuts(bench.dataset), 20: by_valid}.items():
+    valid = bench.dataset.outfits.split("valid")
+    assert 10 < len(valid) < len(bench.dataset.outfits.split("train"))
+    by_valid = Shortcuts(bench.dataset, few, valid)
+    for outfits, shortcuts in {-1: Shortcuts(bench.dataset), 10: by_valid}.items():
         for name, floor in shortcuts.floors.items():
             auc, _, _ = exhaustive_auc(floor, bench.test)
             kept, weight = outfit_aucs(bench.answers(name, outfits).test[:, 0], bench.test)
