@@ -180,7 +180,9 @@ def test_all_items_of_the_batch_or_candidates(
 def test_wrong_answers_may_be_drawn_for_the_batch(data: TrainingData, tmp_path: Path, name: str) -> None:
     """The loss is that of the right item above the drawn ones of its pool, and above nothing else of the batch."""
     made = small(name, 16, Vocabulary.of(data.catalogue)).eval()
-    config = TrainConfig(objective="batch-softmax", negatives="category", blank="bottom", drawn_negatives=3)
+    config = TrainConfig(
+        objective="batch-softmax", negatives="category", blank="bottom", drawn_negatives=3, precision="fp32"
+    )
     loop = Loop(made, data, config, tmp_path)
     batch = data.train.take(np.arange(20)).batch()
     bottoms = torch.from_numpy((data.catalogue.items["group"] == "bottom").to_numpy().copy())
