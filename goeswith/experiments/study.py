@@ -75,6 +75,8 @@ COMPARISONS = (
     ("responses", "add-gnn"), ("responses", "shuffled responses"), ("scorer", "add-gnn"), ("scorer", "shuffled scorer"),
 )  # fmt: skip
 """Who is compared with whom, at every N where both were measured."""
+PRIMARY = COMPARISONS[:2]
+"""What a study is planned for: what designers add to no knowledge, and to shuffled designers. All else is secondary."""
 ALL = "all"
 FEW = 1000
 

@@ -7,7 +7,7 @@ same for all arms, so that differences are paired.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, wait
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import asdict, dataclass, replace
@@ -23,7 +23,7 @@ from goeswith.errors import DataError, ModelError
 from goeswith.evaluate.bootstrap import interval, mean, over_few_seeds, over_seeds, resampled
 from goeswith.evaluate.seeds import DRAWS, judge
 from goeswith.experiments.processes import processes
-from goeswith.experiments.study import ARMS, COMPARISONS, Study
+from goeswith.experiments.study import ARMS, COMPARISONS, PRIMARY, Study
 from goeswith.experiments.study_sources import (
     LIKENESS,
     NO_OWN,
@@ -224,15 +224,28 @@ def summarise(study: Study, out: Path) -> dict[str, Any]:
         for outfits in study.outfits
         if {(first, outfits), (second, outfits)} <= set(complete)
     ]
-    judged = [line.to_dict() for line in judge([line for _, line in lines])]
     return {
         "study": asdict(study),
         "goeswith": __version__,
         "signature": signature,
         "test_outfits": len(next(iter(tables.values()))[0]) if tables else 0,
         "points": [asdict(point) for point in points],
-        "comparisons": [line | {"outfits": key} for (key, _), line in zip(lines, judged, strict=True)],
+        "comparisons": compared(lines),
     }
+
+
+def compared(lines: Sequence[tuple[int, Difference]]) -> list[dict[str, Any]]:
+    """The comparisons as they are kept: primary ones judged among themselves, all others among all lines.
+
+    So the many controls of a study do not hide what it was planned for. p_holm_all: of a primary line, its p after
+    Holm's correction for all lines.
+    """
+    among_all = judge([line for _, line in lines])
+    primary = [at for at, (_, line) in enumerate(lines) if (line.scorer, line.against) in PRIMARY]
+    kept = [line.to_dict() for line in among_all]
+    for at, line in zip(primary, judge([lines[at][1] for at in primary]), strict=True):
+        kept[at] = line.to_dict() | {"p_holm_all": among_all[at].p_holm}
+    return [line | {"outfits": outfits} for (outfits, _), line in zip(lines, kept, strict=True)]
 
 
 def _draws(tables: Mapping[Key, list[pl.DataFrame]]) -> dict[Key, np.ndarray]:

@@ -11,6 +11,7 @@ import numpy as np
 import polars as pl
 import pytest
 import torch
+from made_scores import made_difference
 from test_bench_killed import alive, children, wait
 from typer.testing import CliRunner
 from worlds import styles_dataset, write_made
@@ -24,8 +25,8 @@ from goeswith.errors import ConfigError, DataError
 from goeswith.evaluate.exhaustive import exhaustive_auc
 from goeswith.evaluate.shortcuts import Shortcuts
 from goeswith.experiments.study import ARMS, read_study
-from goeswith.experiments.study_page import LOOKS, draw, lacking, verdict
-from goeswith.experiments.study_results import measure, parts, read_results, summarise
+from goeswith.experiments.study_page import LOOKS, draw, lacking, section, verdict
+from goeswith.experiments.study_results import compared, measure, parts, read_results, summarise
 from goeswith.experiments.study_sources import CARRIED, Bench, designers_of, knowledge_of, outfit_aucs
 from goeswith.models.mixture import Mixture
 from goeswith.train.run import Run
@@ -441,6 +442,39 @@ def test_further_own_models_and_floors_are_named_beside_what_designers_add() -> 
         "- all own outfits: as many further own models as a teacher has towers add +0.0030 to no knowledge "
         "(not shown), and designers +0.0015 to those (not shown).",
     ]
+
+
+def test_primary_comparisons_are_corrected_among_themselves_and_all_others_for_all_lines() -> None:
+    gain = {"low": 0.01, "high": 0.03, "task": "exhaustive", "metric": "auc", "scorer": "designers"}
+    lines = [
+        (0, made_difference(0.02, p=0.02, against="none", **gain)),
+        (0, made_difference(0.02, p=0.01, against="shuffled", **gain)),
+        (0, made_difference(0.02, p=0.02, against="own", **gain)),
+        (-1, made_difference(0.02, p=0.6, against="own", **gain)),
+    ]
+    kept = compared(lines)
+    assert [line["outfits"] for line in kept] == [0, 0, 0, -1]
+    assert [line["shows"] for line in kept] == ["higher", "higher", "not shown", "not shown"]
+    assert [line["p_holm"] for line in kept] == pytest.approx([0.02, 0.02, 0.06, 0.6])
+    assert [line.get("p_holm_all") for line in kept[:2]] == pytest.approx([0.06, 0.04])
+    assert not any("p_holm_all" in line for line in kept[2:])
+    study: dict[str, object] = {
+        "title": "",
+        "name": "s",
+        "dataset": "d",
+        "designers": "e",
+        "encoder": "m",
+        "seeds": [0, 1],
+        "set": [],
+    }
+    study |= {"candidates": 4, "arms": [], "outfits": [0, -1]}
+    results = {"study": study, "points": [], "test_outfits": 5, "signature": "x", "comparisons": kept}
+    primary, others = section(results, "f.svg").split("Primary comparisons")[1].split("Other comparisons")
+    assert "for these 2, which decides what a line shows, and for all 4 lines" in primary
+    assert "| `designers` − `none` | 0 | +0.0200 | [+0.0100, +0.0300] | 0.0200 | 0.0200 | 0.0600 | higher |" in primary
+    assert "`designers` − `own`" not in primary
+    assert "| `designers` − `own` | all | +0.0200 | [+0.0100, +0.0300] | 0.6000 | 0.6000 |" in others
+    assert "`none`" not in others
 
 
 def test_a_study_that_is_wrong_is_reported(tmp_path: Path) -> None:
