@@ -4,8 +4,8 @@
 
 For each study: how far the features are apart, whether the same directions vary, whether the same things go together,
 what the designers' model says of the student's test outfits, and what the pictures look like. Runs of the study below
---work are used, and trained where they are missing. What was measured is kept in docs/results/domains-NAME.json;
-without a study, the page is made again from these.
+--work are used, or those in its folder runs, which studies of `make results` share; missing ones are trained. What was
+measured is kept in docs/results/domains-NAME.json; without a study, the page is made again from these.
 """
 
 from __future__ import annotations
@@ -47,16 +47,17 @@ def main() -> None:
     parser.add_argument("--results", type=Path, default=RESULTS, help="folder for what was measured")
     parser.add_argument("--page", type=Path, default=RESULTS.parent / "knowledge-domains.md", help="the page")
     options = parser.parse_args()
+    shared = options.work / "runs"
     for path in options.studies:
         study = read_study(path)
-        results = measure(study, options.work / study.name, options.seed)
+        results = measure(study, options.work / study.name, options.seed, shared if shared.is_dir() else None)
         with fresh_file(options.results / f"domains-{study.name}.json") as partial:
             partial.write_text(json.dumps(results, indent=1) + "\n")
     print(write_page(options.results, options.page))
 
 
-def measure(study: Study, out: Path, seed: int) -> dict[str, Any]:
-    """All that the page shows of one study."""
+def measure(study: Study, out: Path, seed: int, runs: Path | None = None) -> dict[str, Any]:
+    """All that the page shows of one study. runs: folder of the trainings; by default in `out`."""
     student, designers = Dataset(study.dataset), designers_of(study, out)
     names = [name for name in study.encoder.split("+") if name not in (TITLES, WORDS)]
     return {
@@ -64,7 +65,7 @@ def measure(study: Study, out: Path, seed: int) -> dict[str, Any]:
         "title": study.title,
         "seed": seed,
         "features": {name: compared(side(student, name), side(designers, name)) for name in names},
-        "scorers": scorers(study, out, seed),
+        "scorers": scorers(study, out, seed, runs),
         "pictures": [pictures(dataset) for dataset in (student, designers)],
     }
 
@@ -89,9 +90,9 @@ def compared(student: Side, designers: Side) -> dict[str, Any]:
     return results
 
 
-def scorers(study: Study, out: Path, seed: int) -> dict[str, Any]:
+def scorers(study: Study, out: Path, seed: int, runs: Path | None = None) -> dict[str, Any]:
     """What the designers' two towers say of the student's test outfits, beside likeness and its own towers."""
-    bench = Bench(replace(study, seeds=(seed,)), seed, out)
+    bench = Bench(replace(study, seeds=(seed,)), seed, out, runs)
     names = ("likeness", "own", "designers", "shuffled")
     sources = {name: bench.answers(name, ALL).test.sum(axis=1) for name in names}
     results: dict[str, Any] = {"auc": {name: _auc(outfit_aucs(logits, bench.test)) for name, logits in sources.items()}}

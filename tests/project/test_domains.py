@@ -67,6 +67,8 @@ def test_models_that_see_the_same_taste_agree(tmp_path: Path) -> None:
     agreement = scores["agreement"]
     assert agreement["designers, own"] > 0.3
     assert agreement["designers, own beyond likeness"] > agreement["shuffled, own beyond likeness"]
+    assert domains.scorers(study, tmp_path / "other", 0, tmp_path / "out" / "runs") == scores
+    assert not (tmp_path / "other" / "runs").exists()
 
 
 def test_the_page_has_a_row_for_each_study(tmp_path: Path) -> None:
