@@ -44,7 +44,7 @@ def draw(results: dict[str, Any], out: Path) -> Path:
     with sheet(out, len(panels), 1, width=6.8, height=3.6) as sheets:
         for axes, (name, arms) in zip(sheets, panels.items(), strict=True):
             _panel(axes, results, arms, LOOKS[name])
-            axes.set_title(textwrap.fill(f"{results['study']['title'] or results['study']['name']}: {name}", 72))
+            axes.set_title(textwrap.fill(f"{_title(results)}: {name}", 72))
     return out
 
 
@@ -69,15 +69,13 @@ def _panel(axes: Axes, results: dict[str, Any], arms: list[str], looks: dict[str
 
 
 def section(results: dict[str, Any], figure: str) -> str:
-    """One study as Markdown. figure: address of its picture."""
+    """One study as Markdown, without a heading. figure: address of its picture."""
     study, sizes = results["study"], _sizes(results)
     values = {(point["arm"], point["outfits"]): point for point in results["points"]}
     arms = [arm for arm in study["arms"] if any(key[0] == arm for key in values)]
     rows = [[f"`{arm}`: {ARMS[arm].note}", *(_cell(values.get((arm, size))) for size in sizes)] for arm in arms]
     return "\n".join(
         [
-            f"## {study['title'] or study['name']}",
-            "",
             f"Student: `{study['dataset']}`; designers: `{study['designers']}`; encoder `{study['encoder']}`; seeds "
             f"{', '.join(map(str, study['seeds']))}{_teachers(study)}; {results['test_outfits']:,} test outfits, "
             f"every place of each against up to {study['candidates']} matched candidates. "
@@ -209,7 +207,11 @@ def _cell(point: dict[str, Any] | None) -> str:
 
 def page(studies: Iterable[tuple[dict[str, Any], str]]) -> str:
     """All studies as one page of the documentation; each with the address of its figure."""
-    return HEAD + "\n".join(section(results, figure) for results, figure in studies)
+    return HEAD + "\n".join(f"## {_title(results)}\n\n{section(results, figure)}" for results, figure in studies)
+
+
+def _title(results: dict[str, Any]) -> str:
+    return results["study"]["title"] or results["study"]["name"]
 
 
 HEAD = """# What designers' knowledge is worth
