@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
+from goeswith.experiments.study_results import outfits_text
 from goeswith.tables import markdown, signed
 
 HEAD = """# Why knowledge travels, or does not
@@ -67,7 +68,7 @@ def gains(results: Path, studies: Iterable[Mapping[str, Any]]) -> str:
         path = results / f"curves-{each['name']}.json"
         comparisons = json.loads(path.read_text())["comparisons"] if path.is_file() else []
         gain = [
-            f"{signed(line['difference'], 4)} ({line['shows']}) at {'all' if line['outfits'] < 0 else line['outfits']}"
+            f"{signed(line['difference'], 4)} ({line['shows']}) at {outfits_text(line['outfits'])}"
             for line in comparisons
             if (line["scorer"], line["against"]) == ("designers", "none")
         ]

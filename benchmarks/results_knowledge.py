@@ -21,7 +21,8 @@ AGAINST = {
 HEAD = """## What designers' knowledge adds
 
 Exhaustive AUC of a student with designers, who are trusted as far as its validation outfits say, less that of others;
-95 % intervals over outfits and seeds, p after Holm within each study. The curves and all controls:
+95 % intervals over outfits and seeds. p is after Holm: over no knowledge and over shuffled designers, for these
+lines of a study; else for all of its lines. The curves and all controls:
 [what knowledge is worth](knowledge.md). What differs between the domains: [why it transfers, or does
 not](knowledge-domains.md).
 """

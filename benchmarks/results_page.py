@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from results_blend import blend
-from results_clock import hours_on_two_cores
+from results_clock import hours_on_two_cores, read_clock
 from results_conclusions import conclusions, gains, headline, standings
 from results_floors import shared_floors
 from results_knowledge import filled, knowledge, read_curves
@@ -363,7 +363,9 @@ def _hours(results: Kept) -> float:
 
 def _left_out(by_recipe: Mapping[str, Kept]) -> str:
     """What `make results` leaves out, and how it is measured again."""
-    hours = {name: f" ({_hours(by_recipe[name]):.1f} hours of one core)" if name in by_recipe else "" for name in LONG}
+    clock = read_clock(RESULTS)
+    took = {name: clock.get(name, 0) / 3600 or _hours(by_recipe[name]) for name in LONG if name in by_recipe}
+    hours = {name: f" ({took[name]:.1f} hours of one core)" if name in took else "" for name in LONG}
     return (
         f"Left out by `make results`, unless it is named (`RESULTS='--only NAME'`): "
         f"{', '.join(f'`{name}`{took}' for name, took in hours.items())}. Intervals and p of "

@@ -334,7 +334,8 @@ def _left_out(skipped: dict[str, int]) -> str:
 def audit(
     dataset: DatasetArgument,
     files: Annotated[
-        list[Path] | None, typer.Argument(metavar="[QUESTIONS]...", help="Question files. Default: all.")
+        list[Path] | None,
+        typer.Argument(metavar="[QUESTIONS]...", help="Question files. Default: all but training questions."),
     ] = None,
     encoder: EncoderOption = None,
     as_json: JsonOption = False,
@@ -370,6 +371,10 @@ def audit(
     typer.echo(plain(["questions", "metric", *floors], cells))
     for file, sentence in result.verdicts.items():
         typer.echo(f"{file}: {sentence}")
+    if result.left_out:
+        typer.echo(
+            f"Left out, because floors have counted the answers to training questions: {', '.join(result.left_out)}."
+        )
 
 
 def check(dataset: DatasetArgument, as_json: JsonOption = False) -> None:

@@ -44,6 +44,14 @@ def train(
         list[str] | None,
         typer.Option(metavar="NAME=PATH", help="Further source of knowledge, e.g. from a plug-in; repeatable."),
     ] = None,
+    drop_shared_items: Annotated[
+        bool,
+        typer.Option(
+            "--drop-shared-items",
+            help="Leave out a teacher's outfits with an item whose title begins with that of an item of DATASET's "
+            "validation or test outfits.",
+        ),
+    ] = False,
     settings: SetOption = None,
     encoder: EncoderOption = None,
     seeds: Annotated[
@@ -60,7 +68,7 @@ def train(
 
     \b
     Examples:
-      goeswith train data/polyvore-maryland --teacher data/fashionvc --out runs/taught
+      goeswith train data/polyvore-maryland --teacher data/fashionvc --drop-shared-items --out runs/taught
       goeswith train akd-dbpr data/fashionvc --rules rules.toml --set epochs=20 --out runs/akd
     """
     from goeswith.data.dataset import Dataset
@@ -82,6 +90,7 @@ def train(
         others = other_outfits(opened, encoder)
         typer.echo(f"teachers found: {', '.join(others) or 'none'}", err=True)
         teachers = [name for value in teachers for name in (others if value == "auto" else [value])]
+    teachers = [_not_shared(name, opened, out, drop_shared_items) for name in teachers]
     if model == MIXTURE:
         if knowledge:
             raise typer.BadParameter("--knowledge does not go with mixture; give --teacher or --rules")
@@ -113,6 +122,33 @@ def train(
         f"{out}: best epoch {result['best_epoch']} of {result['epochs']}, "
         f"validation AUC {result['valid_auc']:.4f}{again}, {result['seconds']:.0f} s"
     )
+
+
+def _not_shared(teacher: str, student: Dataset, out: Path, drop: bool) -> str:
+    """The data set to learn from: the teacher's, or where `drop`, a copy beside `out` without shared items.
+
+    What is shared is reported. A trained teacher is taken as it is, and so are outfits of the student's own catalogue.
+    """
+    from goeswith.data.dataset import Dataset
+    from goeswith.data.shared_items import SharedItems
+
+    if (Path(teacher) / "config.json").is_file():
+        return teacher
+    opened = Dataset(teacher)
+    if opened.path.resolve() == student.path.resolve():
+        return teacher
+    shared = SharedItems.of(opened, student)
+    if not shared.outfits.any():
+        return teacher
+    if not drop:
+        typer.echo(
+            f"{shared}; if these are the same items, scores may be too high: --drop-shared-items leaves them out",
+            err=True,
+        )
+        return teacher
+    apart = shared.left_out(out.parent)
+    typer.echo(f"{shared}; without these: {apart.path}", err=True)
+    return str(apart.path)
 
 
 def _ensemble(

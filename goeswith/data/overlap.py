@@ -1,24 +1,15 @@
-"""Overlap: how much of a list of outfits appears in the training outfits of a model, which could remember it.
-
-Two data sets that were collected on one site may hold the same items under other ids: `named_alike` compares titles.
-"""
+"""Overlap: how much of a list of outfits appears in the training outfits of a model, which could remember it."""
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 
 import numpy as np
 from scipy.sparse import csr_array
 
-from goeswith.data.catalogue import Catalogue
 from goeswith.data.outfits import Outfits
 from goeswith.data.splits import NEAR
 
-TELLING = 3
-"""Words of a title that names one item."""
-SMALL = frozenset({"the", "and", "of", "in", "with", "for", "by", "to", "on", "at", "from", "an"})
-"""Words that say nothing of an item."""
 BLOCK = 4096
 """Outfits compared with all training outfits at a time."""
 
@@ -60,25 +51,6 @@ def overlap_with(listed: Outfits, train: Outfits) -> Overlap:
         repeats += len(np.unique(first[same]))
         mostly += len(np.unique(first[near]))
     return Overlap(len(listed), repeats, mostly)
-
-
-def named_alike(catalogue: Catalogue, others: Catalogue, worn: np.ndarray) -> np.ndarray:
-    """(U,) bool: which items have a title that begins with the title of one of the items `worn` (K,) of `others`.
-
-    Words are compared in lower case, without what is no letter or digit, single letters and `SMALL` ones. A title of
-    fewer than `TELLING` words names a kind of item rather than one item, and is not compared.
-    """
-    titles = {tuple(words) for words in _words(others, worn) if len(words) >= TELLING}
-    every = _words(catalogue, np.arange(len(catalogue)))
-    return np.array([any(tuple(words[:end]) in titles for end in range(TELLING, len(words) + 1)) for words in every])
-
-
-def _words(catalogue: Catalogue, rows: np.ndarray) -> list[list[str]]:
-    titles = catalogue.items["title"].fill_null("").gather(rows).to_list()
-    return [
-        [word for word in re.findall(r"[a-z0-9]+", title.lower()) if len(word) > 1 and word not in SMALL]
-        for title in titles
-    ]
 
 
 def _worn(outfits: Outfits, size: int) -> csr_array:

@@ -9,6 +9,8 @@ from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import polars as pl
+
 from goeswith.data.questions import Questions, read_questions
 from goeswith.errors import DataError
 from goeswith.evaluate.evaluate import Report, answer, report
@@ -55,18 +57,21 @@ class Audit:
     and others on what it rests on.
     clues: file → every clue of the records alone, the best first. used: file → clue → its part in the floor
     ``records and ids``, which weighs them all.
+    left_out: files of training questions, to which floors that counted training outfits know the answers.
     """
 
     scores: dict[str, list[Score]]
     verdicts: dict[str, str]
     clues: dict[str, list[ClueScore]]
     used: dict[str, dict[str, float]]
+    left_out: tuple[str, ...] = ()
 
     def to_json(self) -> str:
         """One row a score, the verdicts, the clues and how much each was used, as JSON."""
         rows = [{"file": file} | score.to_dict() for file, scores in self.scores.items() for score in scores]
         clues = [{"file": file} | clue._asdict() for file, own in self.clues.items() for clue in own]
-        return json.dumps({"rows": rows, "verdicts": self.verdicts, "clues": clues, "used": self.used}, indent=2)
+        audited = {"rows": rows, "verdicts": self.verdicts, "clues": clues, "used": self.used}
+        return json.dumps(audited | {"left_out": self.left_out}, indent=2)
 
 
 def audit(
@@ -77,20 +82,24 @@ def audit(
 ) -> Audit:
     """Answer question files with floors that know the training outfits of the data set only.
 
-    By default all files of its ``questions`` folder; of ``folder#source`` those whose name begins with the source.
+    By default all files of its ``questions`` folder but those of training questions; of ``folder#source`` those whose
+    name begins with the source.
     `progress` is called with the files done and the total.
 
     Raises:
         DataError: there is no question file, or one is broken or of another data set.
     """
+    left_out: tuple[str, ...] = ()
     if files is None:
         source = f"{dataset.outfit_source}-" if dataset.outfit_source else ""
-        files = sorted((dataset.path / "questions").glob(f"{source}*.parquet"))
+        there = sorted((dataset.path / "questions").glob(f"{source}*.parquet"))
+        files = [file for file in there if not _of_training(file)]
+        left_out = tuple(file.name for file in there if file not in files)
     if not files:
         raise DataError(f"{dataset.path} has no question files; make them with: goeswith questions {dataset.path}")
     shortcuts = Shortcuts(dataset)
     floors = yardsticks(dataset, features, shortcuts)
-    audit = Audit({}, {}, {}, {})
+    audit = Audit({}, {}, {}, {}, left_out)
     for done, file in enumerate(files, 1):
         questions = read_questions(file, dataset.catalogue)
         headlines = [score for score in floor_scores(questions, dataset, floors) if score.headline]
@@ -104,6 +113,13 @@ def audit(
         if progress:
             progress(done, len(files))
     return audit
+
+
+def _of_training(file: Path) -> bool:
+    try:
+        return pl.read_parquet_metadata(file).get("split") == "train"
+    except (OSError, pl.exceptions.ComputeError):
+        return False  # a broken file is reported where it is read
 
 
 def yardsticks(
@@ -198,8 +214,10 @@ def conclusion(scores: Sequence[Score]) -> str:
     counted = [score.value for score in scores if score.floor in ("category", "category colour")]
     more = [score for score in more if score.floor != "item pairs" or score.value not in counted]  # fell back
     more.sort(key=lambda score: score.floor in ("records", "records and ids"))
-    others = [f"{_name(score)} {_with_interval(score)}" for score in more]
-    return sentence + (f"{ALSO}{', '.join(others)}." if others else ".")
+    others = [f"{_name(score)} {_with_interval(score)}" for score in more if score.value < LEAK]
+    leaks = [f"{_name(score)} {_with_interval(score)}" for score in more if score.value >= LEAK]
+    sentence += f"{ALSO}{', '.join(others)}." if others else "."
+    return sentence + (f" The answers are given away by {' and '.join(leaks)}: no mark for models." if leaks else "")
 
 
 def records_sentence(clues: Sequence[ClueScore], used: Mapping[str, float]) -> str:

@@ -92,7 +92,7 @@ class Study:
     ``group-towers.field=value``. few: further settings of models that learn from own outfits, where there are at most
     `FEW`, which need more epochs of smaller batches. candidates: of each test place at most. title: for people.
     drop_shared_items: designers' outfits are left out if they wear an item that the student's validation or test
-    outfits wear, as titles tell (`goeswith.data.overlap.named_alike`): some sites gave outfits to several data sets.
+    outfits wear, as titles tell (`goeswith.data.shared_items`): some sites gave outfits to several data sets.
     """
 
     name: str

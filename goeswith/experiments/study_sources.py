@@ -18,11 +18,10 @@ import torch
 from goeswith import __version__
 from goeswith.config import override
 from goeswith.data.catalogue import GROUPS
-from goeswith.data.dataset import Dataset, with_outfits
+from goeswith.data.dataset import Dataset
 from goeswith.data.features import WORD_IDS, Features, load_features
-from goeswith.data.overlap import named_alike
 from goeswith.data.positions import Positions, list_positions
-from goeswith.errors import DataError
+from goeswith.data.shared_items import SharedItems
 from goeswith.evaluate.exhaustive import position_scores
 from goeswith.evaluate.shortcuts import Shortcuts
 from goeswith.experiments.study import ARMS, FEW, FLOORS, Arm, Study
@@ -287,17 +286,7 @@ def designers_of(study: Study, out: Path) -> Dataset:
     designers = Dataset(study.designers)
     if not study.drop_shared_items:
         return designers
-    student = Dataset(study.dataset)
-    folder = out / f"designers-{designers.fingerprint}-{student.fingerprint}"  # another one where either is new
-    if not folder.is_dir():
-        worn = np.unique(np.concatenate([student.outfits.split(split).items for split in ("valid", "test")]))
-        alike = named_alike(designers.catalogue, student.catalogue, worn)
-        owner = np.repeat(np.arange(len(designers.outfits)), designers.outfits.lengths)
-        apart = np.bincount(owner, alike[designers.outfits.items], len(designers.outfits)) == 0
-        if not apart.any():
-            raise DataError(f"all outfits of {study.designers} wear an item that outfits of {study.dataset} wear, too")
-        with_outfits(designers, apart, folder)
-    return Dataset(folder)
+    return SharedItems.of(designers, Dataset(study.dataset)).left_out(out)
 
 
 def knowledge_of(study: Study, arm: str, designers: Dataset) -> str:

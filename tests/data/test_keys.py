@@ -10,7 +10,7 @@ from goeswith.data.freeze import file_stem, freeze
 from goeswith.data.keys import key_codes, key_values, parse_keys
 from goeswith.data.negatives import is_matched, pools
 from goeswith.data.outfits import Outfits, read_outfits
-from goeswith.data.overlap import named_alike, overlap_with
+from goeswith.data.overlap import overlap_with
 from goeswith.errors import ConfigError
 
 ITEMS = pl.DataFrame(
@@ -104,17 +104,3 @@ def test_columns_of_a_list_are_mapped(tmp_path):
         read_outfits(path, CATALOGUE, {"outfit_id": "looks"})
     with pytest.raises(ConfigError, match="has no column 'colour'; its columns are outfit_id, item_id, item_ids"):
         read_outfits(path, CATALOGUE, {"colour": "sku"})
-
-
-def test_items_of_two_sites_are_alike_where_one_title_begins_with_the_other():
-    def named(*titles: str | None) -> Catalogue:
-        ids = [f"i{row}" for row in range(len(titles))]
-        return Catalogue(pl.DataFrame({"item_id": ids, "category": "top", "title": titles}))
-
-    others = named("Red & velvet skirt", "black jeans", None, "a very long blue coat", "worn by nobody here")
-    shop = named(
-        "RED velvet skirt women fashion", "red velvet", "black jeans women fashion", None, "very long blue coat",
-        "a new red velvet skirt", "worn by nobody here",
-    )  # fmt: skip
-    alike = named_alike(shop, others, np.array([0, 1, 2, 3]))
-    assert alike.tolist() == [True, False, False, False, True, False, False]

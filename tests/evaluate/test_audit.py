@@ -9,8 +9,10 @@ import numpy as np
 import polars as pl
 import pytest
 from made_scores import made_score
+from typer.testing import CliRunner
 
 from goeswith import tables
+from goeswith.cli.main import app
 from goeswith.data.catalogue import Catalogue
 from goeswith.data.dataset import Dataset
 from goeswith.data.outfits import Outfits
@@ -230,6 +232,34 @@ def test_a_verdict_on_few_questions_says_that_differences_are_noise(tmp_path: Pa
     verdict = audit(dataset, [path]).verdicts[path.name]
     assert verdict.startswith("season alone answers .")
     assert re.search(rf"With only {TEST} questions, values are uncertain by up to ±\.0\d: differences below", verdict)
+
+
+def test_training_questions_are_left_out_and_named(tmp_path: Path) -> None:
+    dataset = world(tmp_path / "world")
+    path = ask(dataset, "category")
+    train = path.with_name("train-category.parquet")
+    write_questions(pl.read_parquet(path), train, dataset.catalogue, dataset.outfits, split="train", seed="0")
+    result = audit(dataset)
+    assert list(result.scores) == [path.name]
+    assert result.left_out == (train.name,)
+    assert json.loads(result.to_json())["left_out"] == [train.name]
+    printed = CliRunner().invoke(app, ["audit", str(dataset.path)])
+    assert f"answers to training questions: {train.name}." in printed.stdout
+    assert list(audit(dataset, [train]).scores) == [train.name]  # where it is named
+    path.unlink()
+    with pytest.raises(DataError, match="has no question files"):
+        audit(dataset)
+
+
+def test_floors_that_give_the_answers_away_are_no_mark_for_models() -> None:
+    like = {"task": "fitb", "negatives": "category"}
+    floors = {"chance": 0.25, "popularity": 0.3, "item pairs": 0.6, "records and ids": 0.995}
+    scores = [made_score(name, value, floor=name, **like) for name, value in floors.items()]
+    sentence = conclusion(scores)
+    assert "other baselines to beat: memory of item pairs .600" in sentence
+    assert sentence.endswith(
+        "The answers are given away by all records and ids together .995 [.945, 1.045]: no mark for models."
+    )
 
 
 def test_a_data_set_without_questions_names_the_command_to_make_them(tmp_path: Path) -> None:
