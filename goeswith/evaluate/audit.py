@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import groupby
@@ -11,8 +12,10 @@ from typing import TYPE_CHECKING
 
 import polars as pl
 
+from goeswith.data.keys import key_values, parse_keys
+from goeswith.data.negatives import BY
 from goeswith.data.questions import Questions, read_questions
-from goeswith.errors import DataError
+from goeswith.errors import ConfigError, DataError
 from goeswith.evaluate.evaluate import Report, answer, report
 from goeswith.evaluate.shortcuts import ClueScore, Shortcuts, single_clues
 from goeswith.models import Scorer
@@ -108,7 +111,8 @@ def audit(
         audit.used[file.name] = shortcuts.fitted_to(questions).shares
         records = records_sentence(audit.clues[file.name], audit.used[file.name])
         labels = _LABELS if _is_sample(dataset) else ""
-        sentences = (conclusion(headlines), few_questions(headlines), records, labels)
+        finer = "" if labels else finer_sentence(audit.clues[file.name], questions, dataset)
+        sentences = (conclusion(headlines), few_questions(headlines), records, finer, labels)
         audit.verdicts[file.name] = " ".join(filter(None, sentences))
         if progress:
             progress(done, len(files))
@@ -231,6 +235,31 @@ def records_sentence(clues: Sequence[ClueScore], used: Mapping[str, float]) -> s
     most = ", ".join(list(used)[:SHOWN])
     count = f"{len(telling)} of {len(clues)} clues from records"
     return f"{count} beat chance alone: {alone}. Combined, they rely most on {most}."
+
+
+def finer_sentence(clues: Sequence[ClueScore], questions: Questions, dataset: Dataset) -> str:
+    """The command that makes matched questions whose items agree in the strongest clue, too; "" where none would."""
+    kinds = set(questions.frame["negatives"])
+    kind = kinds.pop() if len(kinds) == 1 else ""
+    if kind != "matched" and not kind.startswith(BY):
+        return ""
+    season = ("season",) if dataset.catalogue.codes("season")[1] else ()
+    keys = parse_keys(kind.removeprefix(BY)) if kind.startswith(BY) else season
+    names = (clue.name.removeprefix("same ").removesuffix(" worn together") for clue in clues if clue.above)
+    finer = next((name for name in names if _is_key(name, dataset) and name not in (*keys, "category")), None)
+    if finer is None:
+        return ""
+    return (
+        f"Questions whose items agree in {finer}, too: "
+        f"goeswith questions {dataset.path} --match {shlex.quote(','.join((*keys, finer)))}"
+    )
+
+
+def _is_key(name: str, dataset: Dataset) -> bool:
+    try:
+        return key_values(dataset.catalogue, *parse_keys(name)).n_unique() > 1
+    except ConfigError:
+        return False
 
 
 def _name(score: Score) -> str:

@@ -1,6 +1,7 @@
 """Shortcuts that nobody named are found where they were planted, and none where there is none."""
 
 import json
+import shlex
 from pathlib import Path
 
 import numpy as np
@@ -90,6 +91,20 @@ def test_what_was_planted_is_named_and_solves_the_questions(tmp_path: Path, plan
     assert sum(result.used[file].values()) == pytest.approx(1)
     written = json.loads(result.to_json())
     assert {clue["name"] for clue in written["clues"]} == {clue.name for clue in result.clues[file]}
+
+
+def test_the_audit_prints_the_command_that_matches_by_the_strongest_clue(tmp_path: Path):
+    dataset = world(tmp_path / "id", "id")
+    (verdict,) = audit(dataset).verdicts.values()
+    words = shlex.split(verdict.split(", too: goeswith ")[1])
+    assert words[:3] == ["questions", str(dataset.path), "--match"]
+    plan = [("compat", f"matched:{words[3]}")]
+    folder = dataset.path / "finer"
+    freeze(dataset.catalogue, dataset.outfits, folder, dataset="id", splits=("test",), plan=plan)
+    (finer,) = folder.glob("*.parquet")
+    clues = {clue.name: clue for clue in single_clues(Shortcuts(dataset), read_questions(finer, dataset.catalogue))}
+    assert not clues[f"same {words[3]}"].above
+    assert ", too: " not in audit(world(tmp_path / "none", "none")).verdicts["test-compat-matched.parquet"]
 
 
 @pytest.mark.parametrize(("planted", "low", "high"), [("border", 0.9, 1.0), ("none", 0.45, 0.55)])
