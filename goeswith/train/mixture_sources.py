@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import itertools
 import re
 from collections.abc import Mapping, Sequence
@@ -232,6 +233,7 @@ class Maker:
         model = cast(TwoTower, run.model).by_category()
         if run.config["dataset"]["fingerprint"] != self.dataset.fingerprint:
             blocks = [len(self.columns[name]) for name in encoders]
+            model = copy.deepcopy(model)  # the run keeps its own standard
             model.standardise(self.data.features[self.worn_items][:, columns], blocks)
         own = torch.from_numpy(codes)[self.data.categories]
         if not bool((model.remembered(self.data.features[:, columns], own) < len(model.digests)).any()):

@@ -66,6 +66,17 @@ def test_sources_are_weighed_on_validation_outfits(made: tuple[Path, Dataset, Ru
     assert len(run.model.sources) == len(used)
 
 
+def test_a_teacher_sees_items_here_by_their_own_standard_and_keeps_its_own(
+    made: tuple[Path, Dataset, Run], tmp_path: Path
+) -> None:
+    _, dataset, run = made
+    teacher = Run(run.path / "sources" / "strange")
+    before = teacher.model.mean.clone()
+    source = Maker(dataset, tmp_path / "run", load_features(dataset), [], None).tower_of(teacher)
+    assert not torch.allclose(source.model.mean, before)
+    assert torch.equal(teacher.model.mean, before)
+
+
 def _values(weight: float | dict[str, float]) -> list[float]:
     return list(weight.values()) if isinstance(weight, dict) else [weight]
 
