@@ -241,17 +241,18 @@ def _in_brackets(name: str) -> str:
 
 
 def _records(by_recipe: Mapping[str, Kept]) -> str:
-    """How far records alone get."""
-    records = []
+    """How far records alone get: by exhaustive AUC where all floors have it, else by AUC on the hardest questions."""
+    records: dict[str, list[str]] = {"exhaustive AUC": [], "AUC on the hardest questions": []}
     for name, results in by_recipe.items():
-        floors = _values(results, "floor")
+        whole = _all_places(results)
+        floors = _values(results, "floor", column=EXHAUSTIVE if whole else None)
         if RECORDS in floors:
-            records.append(f"{floors[RECORDS]:.3f} on {name}")
-    if not records:
+            measure = "exhaustive AUC" if whole else "AUC on the hardest questions"
+            records[measure].append(f"{floors[RECORDS]:.3f} on {name}")
+    reached = " and ".join(f"an {measure} of {_list(values)}" for measure, values in records.items() if values)
+    if not reached:
         return "What records alone can do has not been measured."
-    return (
-        f"Records of the items (columns, counts, picture files) reach, without looking at a garment, {_list(records)}."
-    )
+    return f"Records of the items (columns, counts, picture files) have, without looking at a garment, {reached}."
 
 
 def _parts(by_recipe: Mapping[str, Kept], curves: Mapping[str, Kept]) -> str:
