@@ -123,8 +123,8 @@ def test_five_sentences_say_what_the_numbers_say():
         "By AUC on the hardest questions (exhaustive where it says so, else one question per outfit), the best model "
         "measured is above the strongest floor on MANGO (0.801 against 0.612).",
         "Two-tower has not been compared with peers over 5 seeds.",
-        "Records of the items (columns, counts, picture files) have, without looking at a garment, an AUC on the hardest "
-        "questions of 0.612 on MANGO.",
+        "Records of the items (columns, counts, picture files) have, without looking at a garment, an AUC on the "
+        "hardest questions of 0.612 on MANGO.",
         "In ADD-GNN, the graph has not been measured; transfer by designers' masks has not been measured.",
         "Designers, trusted as far as held-out outfits support it, help more than no knowledge and more than shuffled "
         "designers for 1 of 1 pairs of real data sets, with some number of own outfits (second table below).",
