@@ -90,18 +90,18 @@ def train(
         others = other_outfits(opened, encoder)
         typer.echo(f"teachers found: {', '.join(others) or 'none'}", err=True)
         teachers = [name for value in teachers for name in (others if value == "auto" else [value])]
+    if model == MIXTURE and knowledge:
+        raise typer.BadParameter("--knowledge does not go with mixture; give --teacher or --rules")
+    if model != MIXTURE and len(teachers) > 1:
+        raise typer.BadParameter(f"{model} learns from one teacher; leave the model out to mix several")
     teachers = [_not_shared(name, opened, out, drop_shared_items) for name in teachers]
     if model == MIXTURE:
-        if knowledge:
-            raise typer.BadParameter("--knowledge does not go with mixture; give --teacher or --rules")
         run = train_mixture(
             opened, out, teachers=teachers, rules=rules, settings=settings or (), encoder=encoder, say=_epochs,
             device=device,
         )  # fmt: skip
         typer.echo(f"{out}: {_trusted(run.config['result'])}")
         return
-    if len(teachers) > 1:
-        raise typer.BadParameter(f"{model} learns from one teacher; leave the model out to mix several")
     run = train_run(
         model,
         opened,

@@ -96,7 +96,9 @@ def as_triplets(shop: Shop, folder: Path) -> None:
     for side in ("top", "bottom"):
         own = [row for row in rows.values() if row["group"] == side]
         files[f"{side}_id.txt"] = "".join(f"{number[row['item_id']]}.0\r\n" for row in own)
-        files[f"{side}_text.txt"] = "".join(f"{row['title']}\r\n" for row in own)
+        # some titles are those of the other data sets, as fashionvc and polyvore-maryland share some
+        titles = [row["title"] if number[row["item_id"]] % 10 == 0 else f"chosen {row['title']}" for row in own]
+        files[f"{side}_text.txt"] = "".join(f"{title}\r\n" for title in titles)
         files[f"{side}_color.txt"] = "".join(f"{number[row['item_id']]}\t{row['colour']}\n" for row in own)
     for name, column in (("item_category.txt", "category"), ("item_color.txt", "colour")):
         files[name] = "".join(f"{number[item]}\t{row[column]}\t\r\n" for item, row in rows.items())
