@@ -156,7 +156,7 @@ def _above_floors(by_recipe: Mapping[str, Kept], ablations: Mapping[str, Kept]) 
         return "No model has been measured beside floors."
     return (
         f"By AUC on the hardest questions (exhaustive where it says so, else one question per outfit), the best model "
-        f"measured is {'; '.join(parts)}."
+        f"of the tables is {'; '.join(parts)}."
     )
 
 
@@ -171,7 +171,7 @@ def _peers(by_recipe: Mapping[str, Kept]) -> str:
         return f"{OURS} has not been compared with peers over {CLAIM} seeds."
     without = f"; without its memory of training items, which they do not have, ahead of {parts[1]}" if parts[1] else ""
     return (
-        f"Counting each peer once per data set, and as beaten only if every table shows it, {OURS} is ahead of "
+        f"Counting each peer once per data set, and as beaten only if every row below shows it, {OURS} is ahead of "
         f"{parts[0]}{without} (first table below)."
     )
 
@@ -275,7 +275,7 @@ def _rules(by_recipe: Mapping[str, Kept]) -> str:
         ]  # fmt: skip
         if clauses:
             tables.append(f"on {name}, {', and '.join(filter(None, (', '.join(clauses[:-1]), clauses[-1])))}")
-    return f" In AKD-DBPR, by AUC on the first questions of each table: {'; '.join(tables)}." if tables else ""
+    return f" In AKD-DBPR, by AUC on the hardest questions of each table: {'; '.join(tables)}." if tables else ""
 
 
 def _effect(by_recipe: Mapping[str, Kept], part: str, pairs: Iterable[tuple[str, str]]) -> str:
@@ -360,7 +360,7 @@ def gains(curves: Mapping[str, Kept]) -> str:
             title = results.get("study", {}).get("title") or name
             title += " (who wear some of the test items)" if leaking(name, results) else ""
             rows.append([title, signed(most, 4) if sizes else "–", shown, _over_records(results)])
-    columns = ["designers and students", "exhaustive AUC, at most", "with so many own outfits"]
+    columns = ["designers and students", "largest gain in exhaustive AUC", "with so many own outfits"]
     return markdown([*columns, "with all own outfits, over records (a floor)"], rows).rstrip() if rows else ""
 
 

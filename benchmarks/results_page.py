@@ -104,9 +104,10 @@ intervals and p have [the tails of Student's t](evaluate.md#intervals-and-compar
   (the interval is inside ±{same}), or not shown (neither).
 - **Settings** are those of the recipes: two-tower has its own for each data set, chosen on validation outfits, and its
   peers share theirs. In the tables of an equal search, each model has the best settings of the same number of trials.
-- **Floors** look at no garment ([evaluation](evaluate.md#the-shortcut-problem)). `records` combines all columns, counts
-  and picture files; `records and ids` adds the ids. A floor of {leak} or more only says that the answers are given away
-  (CCP's ids name the photo), and models are not compared with it. On the generated sample the columns define the taste,
+- **Floors** learn no taste from garments: they count, or compare features
+  ([evaluation](evaluate.md#the-shortcut-problem)). `records` combines all columns, counts and picture files; `records and
+  ids` adds the ids. A floor of {leak} or more only says that the answers are given away (CCP's ids name the photo), and
+  models are not compared with it. On the generated sample the columns define the taste,
   so records are no floor there.
 - **Earlier looks at the test outfits**: recipes and studies were added after earlier ones, with fewer models and other
   settings, had been evaluated on the same test outfits. Holm's correction covers a table, not their sequence;
@@ -364,8 +365,13 @@ def _hours(results: Kept) -> float:
 def _left_out(by_recipe: Mapping[str, Kept]) -> str:
     """What `make results` leaves out, and how it is measured again."""
     clock = read_clock(RESULTS)
-    took = {name: clock.get(name, 0) / 3600 or _hours(by_recipe[name]) for name in LONG if name in by_recipe}
-    hours = {name: f" ({took[name]:.1f} hours of one core)" if name in took else "" for name in LONG}
+    hours = {
+        name: f" ({_hours(by_recipe[name]):.1f} hours of one core to train)" if name in by_recipe else ""
+        for name in LONG
+    }
+    hours |= {
+        name: f" ({clock[name] / 3600:.1f} hours of one core, floors and answers too)" for name in LONG if name in clock
+    }
     return (
         f"Left out by `make results`, unless it is named (`RESULTS='--only NAME'`): "
         f"{', '.join(f'`{name}`{took}' for name, took in hours.items())}. Intervals and p of "
