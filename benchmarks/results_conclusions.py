@@ -290,7 +290,7 @@ def _effect(by_recipe: Mapping[str, Kept], part: str, pairs: Iterable[tuple[str,
 
 
 def _masks_of_studies(curves: Mapping[str, Kept]) -> str:
-    """In how many studies masks add something, with any number of own outfits, to none and to shuffled ones."""
+    """In how many studies masks add something, with some number of own outfits, to none and to shuffled ones."""
     studies = {name: results for name, results in curves.items() if "masks" in results.get("study", {}).get("arms", ())}
     if not studies:
         return ""
@@ -305,8 +305,8 @@ def _masks_of_studies(curves: Mapping[str, Kept]) -> str:
     helped = sum(any(("shuffled masks", size) in lines for against, size in lines if against == "add-gnn")
                  for lines in shown.values())  # fmt: skip
     return (
-        f"; with any number of own outfits, they help more than none and more than shuffled designers' in {helped} of "
-        f"{len(studies)} studies"
+        f"; with some number of own outfits, they help more than none and more than shuffled designers' in "
+        f"{helped or 'none'} of {len(studies)} studies"
     )
 
 

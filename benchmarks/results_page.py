@@ -105,9 +105,9 @@ intervals and p have [the tails of Student's t](evaluate.md#intervals-and-compar
 - **Settings** are those of the recipes: two-tower has its own for each data set, chosen on validation outfits, and its
   peers share theirs. In the tables of an equal search, each model has the best settings of the same number of trials.
 - **Floors** learn no taste from garments: they count, or compare features
-  ([evaluation](evaluate.md#the-shortcut-problem)). `records` combines all columns, counts and picture files; `records and
-  ids` adds the ids. A floor of {leak} or more only says that the answers are given away (CCP's ids name the photo), and
-  models are not compared with it. On the generated sample the columns define the taste,
+  ([evaluation](evaluate.md#the-shortcut-problem)). `records` combines all columns, counts and picture files;
+  `records and ids` adds the ids. A floor of {leak} or more only says that the answers are given away (CCP's ids name
+  the photo), and models are not compared with it. On the generated sample the columns define the taste,
   so records are no floor there.
 - **Earlier looks at the test outfits**: recipes and studies were added after earlier ones, with fewer models and other
   settings, had been evaluated on the same test outfits. Holm's correction covers a table, not their sequence;

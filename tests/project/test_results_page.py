@@ -301,7 +301,7 @@ def test_masks_help_in_a_study_that_shows_them_above_none_and_above_shuffled_one
     at_one, apart = study(("add-gnn", 30), ("shuffled masks", 30)), study(("add-gnn", 30), ("shuffled masks", -1))
     fourth = conclusions({}, {"one": at_one, "apart": apart, "none": study(), "words": TRAVELS["words"]})[3]
     assert fourth.endswith(
-        "with any number of own outfits, they help more than none and more than shuffled designers' in 1 of 3 studies."
+        "with some number of own outfits, they help more than none and more than shuffled designers' in 1 of 3 studies."
     )
 
 
