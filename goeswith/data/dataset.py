@@ -159,15 +159,21 @@ def with_outfits(dataset: Dataset, chosen: np.ndarray, dest: Path) -> Dataset:
     """
     outfits = dataset.outfits.take(np.flatnonzero(chosen))
     with fresh_folder(dest) as partial:
-        (partial / "features").mkdir()
-        for file in sorted((dataset.path / "features").glob("*.safetensors")):
-            _link(file, partial / "features" / file.name, file.name)
+        link_features(dataset, partial)
         shutil.copyfile(dataset.path / "items.parquet", partial / "items.parquet")
         outfits.to_frame(dataset.catalogue).write_parquet(partial / "outfits.parquet")
         checksums = {name: sha256(partial / name) for name in ("items.parquet", "outfits.parquet")}
         info = {**dataset.info, "name": dataset.name, "outfits": len(outfits), "checksums": checksums}
         (partial / "dataset.json").write_text(json.dumps(info, indent=2) + "\n")
     return Dataset(dest)
+
+
+def link_features(dataset: Dataset, folder: Path) -> None:
+    """Give a data set of some of the outfits, in `folder`, the features that it lacks, as links or else copies."""
+    (folder / "features").mkdir(exist_ok=True)
+    for file in sorted((dataset.path / "features").glob("*.safetensors")):
+        if not (folder / "features" / file.name).exists():
+            _link(file, folder / "features" / file.name, file.name)
 
 
 def fill(

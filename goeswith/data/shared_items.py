@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from goeswith.data.catalogue import Catalogue
-from goeswith.data.dataset import Dataset, with_outfits
+from goeswith.data.dataset import Dataset, link_features, with_outfits
 from goeswith.errors import DataError
 
 TELLING = 3
@@ -60,7 +60,10 @@ class SharedItems:
                 f"all outfits of {self.teacher.path} wear an item that outfits of {self.student.path} wear, too"
             )
         dest = folder / f"designers-{self.teacher.fingerprint}-{self.student.fingerprint}"  # another where one is new
-        return Dataset(dest) if dest.is_dir() else with_outfits(self.teacher, ~self.outfits, dest)
+        if not dest.is_dir():
+            return with_outfits(self.teacher, ~self.outfits, dest)
+        link_features(self.teacher, dest)  # those that were encoded since
+        return Dataset(dest)
 
 
 def named_alike(catalogue: Catalogue, others: Catalogue, worn: np.ndarray) -> np.ndarray:
