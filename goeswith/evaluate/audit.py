@@ -238,14 +238,18 @@ def records_sentence(clues: Sequence[ClueScore], used: Mapping[str, float]) -> s
 
 
 def finer_sentence(clues: Sequence[ClueScore], questions: Questions, dataset: Dataset) -> str:
-    """The command that makes matched questions whose items agree in the strongest clue, too; "" where none would."""
+    """The command that makes matched questions whose items agree in the strongest clue, too; "" where none would.
+
+    A clue from `LEAK` on names the outfit, so that nothing else agrees in it.
+    """
     kinds = set(questions.frame["negatives"])
     kind = kinds.pop() if len(kinds) == 1 else ""
     if kind != "matched" and not kind.startswith(BY):
         return ""
     season = ("season",) if dataset.catalogue.codes("season")[1] else ()
     keys = parse_keys(kind.removeprefix(BY)) if kind.startswith(BY) else season
-    names = (clue.name.removeprefix("same ").removesuffix(" worn together") for clue in clues if clue.above)
+    telling = [clue.name for clue in clues if clue.above and clue.value < LEAK]
+    names = (name.removeprefix("same ").removesuffix(" worn together") for name in telling)
     finer = next((name for name in names if _is_key(name, dataset) and name not in (*keys, "category")), None)
     if finer is None:
         return ""

@@ -15,12 +15,12 @@ from goeswith.data.freeze import freeze
 from goeswith.data.outfits import Outfits
 from goeswith.data.questions import read_questions
 from goeswith.evaluate import shortcuts
-from goeswith.evaluate.audit import audit, yardsticks
+from goeswith.evaluate.audit import audit, finer_sentence, yardsticks
 from goeswith.evaluate.clues import clue_values
 from goeswith.evaluate.evaluate import answer, report
 from goeswith.evaluate.records import records_of
 from goeswith.evaluate.retrieval_report import FLOORS, survey
-from goeswith.evaluate.shortcuts import Shortcuts, single_clues
+from goeswith.evaluate.shortcuts import ClueScore, Shortcuts, single_clues
 from goeswith.models.floors import Lift, PairFloor, lift_table
 
 OUTFITS, SIZE, ITEMS = 500, 3, 120
@@ -93,18 +93,28 @@ def test_what_was_planted_is_named_and_solves_the_questions(tmp_path: Path, plan
     assert {clue["name"] for clue in written["clues"]} == {clue.name for clue in result.clues[file]}
 
 
-def test_the_audit_prints_the_command_that_matches_by_the_strongest_clue(tmp_path: Path):
+def test_the_audit_names_the_command_that_matches_by_the_strongest_clue(tmp_path: Path):
     dataset = world(tmp_path / "id", "id")
+    questions = read_questions(dataset.path / "questions" / "test-compat-matched.parquet", dataset.catalogue)
+
+    def sentence(**values: float) -> str:
+        clue = {"value": 0.8, "low": 0.7, "high": 0.9} | values
+        names = ("nearness of number in id", "end of id", "same id[:3]", "id[:2] worn together")
+        return finer_sentence([ClueScore(name, "auc", chance=0.5, **clue) for name in names], questions, dataset)
+
+    words = shlex.split(sentence().split(", too: goeswith ")[1])
+    assert words == ["questions", str(dataset.path), "--match", "id[:3]"]
+    assert sentence(low=0.4) == ""
+    assert sentence(value=0.995) == ""  # it names the outfit
     (verdict,) = audit(dataset).verdicts.values()
-    words = shlex.split(verdict.split(", too: goeswith ")[1])
-    assert words[:3] == ["questions", str(dataset.path), "--match"]
-    plan = [("compat", f"matched:{words[3]}")]
-    folder = dataset.path / "finer"
+    assert verdict.endswith("--match 'id[:2]'")  # id[:3] names the outfit
+    folder, plan = dataset.path / "finer", [("compat", "matched:id[:3]")]
     freeze(dataset.catalogue, dataset.outfits, folder, dataset="id", splits=("test",), plan=plan)
     (finer,) = folder.glob("*.parquet")
-    clues = {clue.name: clue for clue in single_clues(Shortcuts(dataset), read_questions(finer, dataset.catalogue))}
-    assert not clues[f"same {words[3]}"].above
-    assert ", too: " not in audit(world(tmp_path / "none", "none")).verdicts["test-compat-matched.parquet"]
+    questions = read_questions(finer, dataset.catalogue)
+    clues = {clue.name: clue for clue in single_clues(Shortcuts(dataset), questions)}
+    assert not clues["same id[:3]"].above
+    assert sentence().endswith("--match 'id[:3],id[:2]'")
 
 
 @pytest.mark.parametrize(("planted", "low", "high"), [("border", 0.9, 1.0), ("none", 0.45, 0.55)])
