@@ -81,6 +81,8 @@ def train(
 
     if len(names) > 2 or (is_model(names[-1]) and not Path(names[-1]).exists()):
         raise typer.BadParameter("give DATASET, or MODEL and DATASET")
+    if drop_shared_items and not teacher:
+        raise typer.BadParameter("--drop-shared-items is about a teacher's outfits; give --teacher, too")
     opened, teachers = Dataset(names[-1]), teacher or []
     model = names[0] if len(names) == 2 else MIXTURE if teachers and not knowledge else DEFAULT
     if seeds:

@@ -92,3 +92,13 @@ def test_train_reports_what_a_teacher_shares_and_leaves_it_out_if_told_to(shared
     )
     assert same.exit_code == 0, same.output
     assert "title begins with" not in same.stderr
+
+
+def test_shared_items_without_a_teacher_are_refused(tmp_path: Path) -> None:
+    student = styles_dataset(tmp_path, "own")
+    refused = CliRunner().invoke(
+        app, ["train", str(student.path), "--drop-shared-items", "--out", str(tmp_path / "run")]
+    )
+    assert refused.exit_code == 2
+    assert "give --teacher" in refused.output
+    assert not (tmp_path / "run").exists()
